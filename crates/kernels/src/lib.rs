@@ -1,0 +1,1 @@
+//! Numbers, fast: the only home of SIMD and `unsafe`.

@@ -1,0 +1,1 @@
+//! Measures of quality: recall@k, ranks, bootstrap intervals.

@@ -1,0 +1,7 @@
+//! "Here is a dump, give me posts": one file a format, Parquet, check, the synthetic town.
+
+pub mod corpus;
+pub mod post;
+
+pub use corpus::{Corpus, Label, Manifest, Part};
+pub use post::{Author, ImageRef, Mention, Place, Point, Post};

@@ -1,0 +1,1 @@
+//! Tables and plots: Markdown, JSON, one self-contained report.html.

@@ -1,0 +1,3 @@
+//! What the joint model is for: retrieval now; hashtags, bots, location to come.
+
+pub mod retrieval;
