@@ -1,1 +1,3 @@
+//! The `quintet` command.
+
 fn main() {}
