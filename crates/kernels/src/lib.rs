@@ -1,1 +1,2 @@
 //! Numbers, fast: the only home of SIMD and `unsafe`.
+pub mod rng;
