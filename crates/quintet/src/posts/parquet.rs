@@ -1,0 +1,414 @@
+//! `posts.parquet`: the table of posts, its schema and how it is read and written in bounded memory.
+//!
+//! The file's metadata carries `quintet.schema = "MAJOR.MINOR"`. A reader accepts every minor version of its major
+//! version and ignores columns it does not know; a newer major version is refused. Ids are strings, times are
+//! microseconds since 1970 in UTC, null means unknown. Compression: zstd. One row a post:
+//!
+//! | column | type | meaning |
+//! |---|---|---|
+//! | `id` | string, never null | id within the source |
+//! | `created_at` | timestamp(us, UTC) | when it was posted |
+//! | `lang` | string | BCP 47 language as the source says |
+//! | `text` | string, never null | text as posted, HTML escapes of the source undone |
+//! | `hashtags` | list of string | without `#`, as written, in order |
+//! | `mentions` | list of {`id`, `handle`} | accounts mentioned, each once |
+//! | `images` | list of {`path`, `url`, `alt`} | `path` absolute or relative to the corpus folder |
+//! | `author_id` | string | null: the author is unknown and so are all `author_*` columns |
+//! | `author_handle`, `author_name`, `author_description`, `author_location` | string | profile as seen with the post |
+//! | `author_created_at` | timestamp(us, UTC) | when the account was made |
+//! | `author_followers`, `author_following`, `author_posts`, `author_listed` | uint64 | counts as seen with the post |
+//! | `author_verified` | bool | verified by the platform |
+//! | `place_id` | string | null: no place and so are all `place_*` columns |
+//! | `place_name`, `place_kind`, `place_country` | string | kind: country, admin, city, neighborhood, poi |
+//! | `place_west`, `place_south`, `place_east`, `place_north` | float64, degrees | bounding box |
+//! | `lat`, `lon` | float64, degrees | exact coordinates |
+//! | `reply_to`, `quote_of` | string | id of the post answered or quoted |
+//! | `source` | string, never null | what it was imported from |
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray, UInt64Array, new_null_array,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{
+    DataType, Field, Fields, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt64Type,
+};
+use jiff::Timestamp;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::post::{Author, ImageRef, Mention, Place, Point, Post};
+use crate::error::{AtPath, Error, Result};
+
+/// Major version: a reader refuses a newer one.
+pub const SCHEMA_MAJOR: u32 = 1;
+/// Minor version: grows when a column is added.
+pub const SCHEMA_MINOR: u32 = 0;
+/// Key of the version in the file's metadata.
+pub const SCHEMA_KEY: &str = "quintet.schema";
+
+/// Rows encoded at a time; posts are about 1 kB, so this holds some 8 MB.
+const BATCH_ROWS: usize = 8192;
+/// Rows of a row group: what the writer holds in memory, encoded, before it goes to disk.
+const GROUP_ROWS: usize = 65_536;
+
+fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn texts(names: &[&str]) -> Fields {
+    names.iter().map(|n| Field::new(*n, DataType::Utf8, true)).collect()
+}
+
+fn list_of(name: &str, item: DataType) -> Field {
+    let nullable = matches!(item, DataType::Struct(_));
+    Field::new(name, DataType::List(Arc::new(Field::new("item", item, nullable))), false)
+}
+
+/// The schema of [`SCHEMA_MAJOR`].[`SCHEMA_MINOR`], columns as in the table above.
+pub fn schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let count = |name: &str| Field::new(name, DataType::UInt64, true);
+    let degrees = |name: &str| Field::new(name, DataType::Float64, true);
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Utf8, false),
+        Field::new("created_at", time_type(), true),
+        text("lang"),
+        Field::new("text", DataType::Utf8, false),
+        list_of("hashtags", DataType::Utf8),
+        list_of("mentions", DataType::Struct(texts(&["id", "handle"]))),
+        list_of("images", DataType::Struct(texts(&["path", "url", "alt"]))),
+        text("author_id"),
+        text("author_handle"),
+        text("author_name"),
+        text("author_description"),
+        text("author_location"),
+        Field::new("author_created_at", time_type(), true),
+        count("author_followers"),
+        count("author_following"),
+        count("author_posts"),
+        count("author_listed"),
+        Field::new("author_verified", DataType::Boolean, true),
+        text("place_id"),
+        text("place_name"),
+        text("place_kind"),
+        text("place_country"),
+        degrees("place_west"),
+        degrees("place_south"),
+        degrees("place_east"),
+        degrees("place_north"),
+        degrees("lat"),
+        degrees("lon"),
+        text("reply_to"),
+        text("quote_of"),
+        Field::new("source", DataType::Utf8, false),
+    ]))
+}
+
+fn failed(path: &Path, error: ParquetError) -> Error {
+    Error::input(format!("the table of posts cannot be used: {error}"))
+        .at(path)
+        .help("import the posts again, or restore the file from a copy")
+        .caused_by(error)
+}
+
+/// Writes posts as they come; holds at most one row group.
+pub struct PostWriter<W: Write + Send> {
+    path: PathBuf,
+    inner: ArrowWriter<W>,
+    pending: Vec<Post>,
+    rows: u64,
+}
+
+impl<W: Write + Send> PostWriter<W> {
+    /// Starts a table in `out`; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// If `out` refuses the header.
+    pub fn new(out: W, path: &Path) -> Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(|e| failed(path, e))?))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_key_value_metadata(Some(vec![KeyValue::new(
+                SCHEMA_KEY.to_owned(),
+                format!("{SCHEMA_MAJOR}.{SCHEMA_MINOR}"),
+            )]))
+            .build();
+        let inner = ArrowWriter::try_new(out, schema(), Some(properties)).map_err(|e| failed(path, e))?;
+        Ok(PostWriter { path: path.to_owned(), inner, pending: Vec::with_capacity(BATCH_ROWS), rows: 0 })
+    }
+
+    /// Appends a post.
+    ///
+    /// # Errors
+    /// If the output refuses.
+    pub fn push(&mut self, post: Post) -> Result<()> {
+        self.pending.push(post);
+        self.rows += 1;
+        if self.pending.len() >= BATCH_ROWS { self.encode() } else { Ok(()) }
+    }
+
+    /// Posts appended so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let batch = to_batch(&self.pending).map_err(|e| failed(&self.path, e.into()))?;
+        self.pending.clear();
+        self.inner.write(&batch).map_err(|e| failed(&self.path, e))
+    }
+
+    /// Writes what is held and the footer, and gives the output back.
+    ///
+    /// # Errors
+    /// If the output refuses.
+    pub fn finish(mut self) -> Result<W> {
+        if !self.pending.is_empty() {
+            self.encode()?;
+        }
+        let path = self.path;
+        self.inner.into_inner().map_err(|e| failed(&path, e))
+    }
+}
+
+/// An arrow column of strings from a field of every post.
+fn strings<'a>(posts: &'a [Post], field: impl Fn(&'a Post) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(posts.iter().map(field).collect::<StringArray>())
+}
+
+fn times(posts: &[Post], field: impl Fn(&Post) -> Option<Timestamp>) -> ArrayRef {
+    let values: TimestampMicrosecondArray = posts.iter().map(|p| field(p).map(|t| t.as_microsecond())).collect();
+    Arc::new(values.with_timezone("UTC"))
+}
+
+fn counts(posts: &[Post], field: impl Fn(&Author) -> Option<u64>) -> ArrayRef {
+    Arc::new(posts.iter().map(|p| p.author.as_ref().and_then(&field)).collect::<UInt64Array>())
+}
+
+fn degrees(posts: &[Post], field: impl Fn(&Post) -> Option<f64>) -> ArrayRef {
+    Arc::new(posts.iter().map(field).collect::<Float64Array>())
+}
+
+/// A list column: `lengths[i]` items of `items` belong to post `i`.
+fn lists(lengths: impl Iterator<Item = usize>, items: ArrayRef) -> ArrayRef {
+    let nullable = matches!(items.data_type(), DataType::Struct(_));
+    let field = Arc::new(Field::new("item", items.data_type().clone(), nullable));
+    Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(lengths), items, None))
+}
+
+fn structs<'a, T: 'a>(items: &[&'a T], names: &[&str], field: impl Fn(&'a T, usize) -> Option<&'a str>) -> ArrayRef {
+    let columns = (0..names.len())
+        .map(|k| Arc::new(items.iter().map(|i| field(i, k)).collect::<StringArray>()) as ArrayRef)
+        .collect();
+    Arc::new(StructArray::new(texts(names), columns, None))
+}
+
+fn to_batch(posts: &[Post]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let author = |f: fn(&Author) -> Option<&str>| strings(posts, move |p| p.author.as_ref().and_then(f));
+    let place = |f: fn(&Place) -> Option<&str>| strings(posts, move |p| p.place.as_ref().and_then(f));
+    let side = |k: usize| degrees(posts, move |p| p.place.as_ref().and_then(|x| x.bounds).map(|b| b[k]));
+    let tags: StringArray = posts.iter().flat_map(|p| &p.hashtags).map(|t| Some(t.as_str())).collect();
+    let mentions: Vec<&Mention> = posts.iter().flat_map(|p| &p.mentions).collect();
+    let images: Vec<&ImageRef> = posts.iter().flat_map(|p| &p.images).collect();
+    let mention_items = structs(&mentions, &["id", "handle"], |m, k| [&m.id, &m.handle][k].as_deref());
+    let image_items = structs(&images, &["path", "url", "alt"], |i, k| [&i.path, &i.url, &i.alt][k].as_deref());
+    let verified: BooleanArray = posts.iter().map(|p| p.author.as_ref().and_then(|a| a.verified)).collect();
+    RecordBatch::try_new(
+        schema(),
+        vec![
+            strings(posts, |p| Some(&p.id)),
+            times(posts, |p| p.created_at),
+            strings(posts, |p| p.lang.as_deref()),
+            strings(posts, |p| Some(&p.text)),
+            lists(posts.iter().map(|p| p.hashtags.len()), Arc::new(tags)),
+            lists(posts.iter().map(|p| p.mentions.len()), mention_items),
+            lists(posts.iter().map(|p| p.images.len()), image_items),
+            author(|a| Some(&a.id)),
+            author(|a| a.handle.as_deref()),
+            author(|a| a.name.as_deref()),
+            author(|a| a.description.as_deref()),
+            author(|a| a.location.as_deref()),
+            times(posts, |p| p.author.as_ref().and_then(|a| a.created_at)),
+            counts(posts, |a| a.followers),
+            counts(posts, |a| a.following),
+            counts(posts, |a| a.posts),
+            counts(posts, |a| a.listed),
+            Arc::new(verified),
+            place(|p| Some(&p.id)),
+            place(|p| p.name.as_deref()),
+            place(|p| p.kind.as_deref()),
+            place(|p| p.country.as_deref()),
+            side(0),
+            side(1),
+            side(2),
+            side(3),
+            degrees(posts, |p| p.geo.map(|g| g.lat)),
+            degrees(posts, |p| p.geo.map(|g| g.lon)),
+            strings(posts, |p| p.reply_to.as_deref()),
+            strings(posts, |p| p.quote_of.as_deref()),
+            strings(posts, |p| Some(&p.source)),
+        ],
+    )
+}
+
+fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).at(path)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| failed(path, e))?;
+    let version = builder
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .and_then(|all| all.iter().find(|kv| kv.key == SCHEMA_KEY))
+        .and_then(|kv| kv.value.clone());
+    let major = version.as_deref().and_then(|v| v.split('.').next()?.parse::<u32>().ok());
+    match major {
+        Some(major) if major <= SCHEMA_MAJOR => Ok(builder),
+        Some(_) => Err(Error::input(format!(
+            "its schema is version {}; this program reads up to {SCHEMA_MAJOR}",
+            version.unwrap_or_default()
+        ))
+        .at(path)
+        .help("use the version of quintet that wrote it, or a newer one")),
+        None => Err(Error::input(format!("not a table of posts: no `{SCHEMA_KEY}` in its metadata"))
+            .at(path)
+            .help("make one with `quintet import`")),
+    }
+}
+
+/// Number of posts in a table.
+///
+/// # Errors
+/// If the file is no table of posts.
+pub fn count(path: &Path) -> Result<usize> {
+    let rows = open(path)?.metadata().file_metadata().num_rows();
+    usize::try_from(rows).map_err(|_| Error::input(format!("the table says it has {rows} rows")).at(path))
+}
+
+/// Posts in file order, at most `rows` at a time.
+///
+/// # Errors
+/// If the file is no table of posts, or a page of it cannot be read (from the iterator).
+pub fn read(path: &Path, rows: usize) -> Result<impl Iterator<Item = Result<Vec<Post>>> + use<>> {
+    let builder = open(path)?;
+    let known = schema();
+    let roots = builder.schema().fields().iter().enumerate();
+    let wanted: Vec<usize> = roots.filter(|(_, f)| known.field_with_name(f.name()).is_ok()).map(|(i, _)| i).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let reader = builder.with_projection(mask).with_batch_size(rows.max(1)).build().map_err(|e| failed(path, e))?;
+    let path = path.to_owned();
+    Ok(reader.map(move |batch| {
+        let batch = batch.map_err(|e| failed(&path, e.into()))?;
+        from_batch(&batch, &known).map_err(|e| e.at(&path))
+    }))
+}
+
+/// The columns of a batch in the order and types of the schema; a column that a file lacks is all null.
+fn columns(batch: &RecordBatch, schema: &Schema) -> Result<Vec<ArrayRef>> {
+    let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(found) if found.data_type() == field.data_type() => Ok(found.clone()),
+        // Other tools write the same content as large strings, views or other time units.
+        Some(found) => arrow::compute::cast(found, field.data_type()).map_err(|e| {
+            Error::input(format!("column `{}` is {}, not {}: {e}", field.name(), found.data_type(), field.data_type()))
+        }),
+        None if field.is_nullable() || matches!(field.data_type(), DataType::List(_)) => {
+            Ok(new_null_array(field.data_type(), batch.num_rows()))
+        }
+        None => Err(Error::input(format!("column `{}` is missing", field.name()))),
+    };
+    schema.fields().iter().map(column).collect()
+}
+
+fn string(column: &ArrayRef, row: usize) -> Option<String> {
+    let values = column.as_string::<i32>();
+    values.is_valid(row).then(|| values.value(row).to_owned())
+}
+
+fn time(column: &ArrayRef, row: usize) -> Result<Option<Timestamp>> {
+    let values = column.as_primitive::<TimestampMicrosecondType>();
+    let time = values.is_valid(row).then(|| Timestamp::from_microsecond(values.value(row)));
+    time.transpose().map_err(|e| Error::input(format!("row {row} of a batch has an impossible time: {e}")))
+}
+
+fn number(column: &ArrayRef, row: usize) -> Option<f64> {
+    let values = column.as_primitive::<Float64Type>();
+    values.is_valid(row).then(|| values.value(row))
+}
+
+fn whole(column: &ArrayRef, row: usize) -> Option<u64> {
+    let values = column.as_primitive::<UInt64Type>();
+    values.is_valid(row).then(|| values.value(row))
+}
+
+/// The items of a list column that belong to `row`.
+fn items(column: &ArrayRef, row: usize) -> Option<ArrayRef> {
+    let lists = column.as_list::<i32>();
+    lists.is_valid(row).then(|| lists.value(row))
+}
+
+fn from_batch(batch: &RecordBatch, schema: &Schema) -> Result<Vec<Post>> {
+    let c = columns(batch, schema)?;
+    (0..batch.num_rows()).map(|row| row_to_post(&c, row)).collect()
+}
+
+fn row_to_post(c: &[ArrayRef], row: usize) -> Result<Post> {
+    let text = |k: usize| string(&c[k], row);
+    let tags = items(&c[4], row);
+    let (mentions, images) = (items(&c[5], row), items(&c[6], row));
+    let side = |k: usize| number(&c[k], row);
+    let bounds = side(22).zip(side(23)).zip(side(24).zip(side(25))).map(|((w, s), (e, n))| [w, s, e, n]);
+    let author_created_at = time(&c[12], row)?;
+    Ok(Post {
+        id: text(0).unwrap_or_default(),
+        created_at: time(&c[1], row)?,
+        lang: text(2),
+        text: text(3).unwrap_or_default(),
+        hashtags: tags.map_or(Vec::new(), |t| (0..t.len()).filter_map(|i| string(&t, i)).collect()),
+        mentions: of_structs(mentions, |s, i| Mention { id: string(s.column(0), i), handle: string(s.column(1), i) }),
+        images: of_structs(images, |s, i| ImageRef {
+            path: string(s.column(0), i),
+            url: string(s.column(1), i),
+            alt: string(s.column(2), i),
+        }),
+        author: text(7).map(|id| Author {
+            id,
+            handle: text(8),
+            name: text(9),
+            description: text(10),
+            location: text(11),
+            created_at: author_created_at,
+            followers: whole(&c[13], row),
+            following: whole(&c[14], row),
+            posts: whole(&c[15], row),
+            listed: whole(&c[16], row),
+            verified: {
+                let values = c[17].as_boolean();
+                values.is_valid(row).then(|| values.value(row))
+            },
+        }),
+        place: text(18).map(|id| Place { id, name: text(19), kind: text(20), country: text(21), bounds }),
+        geo: side(26).zip(side(27)).map(|(lat, lon)| Point { lat, lon }),
+        reply_to: text(28),
+        quote_of: text(29),
+        source: text(30).unwrap_or_default(),
+    })
+}
+
+fn of_structs<T>(items: Option<ArrayRef>, make: impl Fn(&StructArray, usize) -> T) -> Vec<T> {
+    let Some(items) = items else { return Vec::new() };
+    let items = items.as_struct();
+    (0..items.len()).map(|i| make(items, i)).collect()
+}
+
+#[cfg(test)]
+#[path = "parquet_tests.rs"]
+mod tests;
