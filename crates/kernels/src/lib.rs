@@ -1,2 +1,22 @@
 //! Numbers, fast: the only home of SIMD and `unsafe`.
+//!
+//! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
+//! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
+//! - [`rank`]: scores of queries against candidates, top k;
+//! - [`rng`]: random numbers that depend on seed, stream and position only.
+//!
+//! Matrices are row-major `f32` slices. The results of every function are the same bits at any number of threads and on
+//! any processor (`rng` says where the platform's logarithm enters). Shapes that disagree are a bug of the caller and
+//! panic with a message that names them.
+
+pub mod adam;
+pub mod gru;
+pub mod linear;
+mod math;
+pub mod matmul;
+pub mod norm;
+pub mod rank;
 pub mod rng;
+mod simd;
+pub mod sums;

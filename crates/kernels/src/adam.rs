@@ -1,0 +1,215 @@
+//! Adam in one pass over parameter, moments and gradient, in PyTorch's formulation.
+//!
+//! m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+//! p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+//! (Kingma and Ba 2015, algorithm 1; the place of eps is PyTorch's.)
+
+use crate::simd::{self, Shared, Task};
+use rayon::prelude::*;
+
+/// Values updated by one job.
+const CHUNK: usize = 1 << 14;
+/// Rows updated by one job.
+const ROWS_PER_JOB: usize = 16;
+
+/// One step's settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// Decay of the first moment; 0.9 in the literature.
+    pub beta1: f64,
+    /// Decay of the second moment; 0.999 in the literature.
+    pub beta2: f64,
+    /// Added to the root of the second moment; 1e-8 in the literature.
+    pub eps: f64,
+    /// Number of this step, from 1.
+    pub step: u64,
+    /// Every gradient is multiplied by this first: the factor of gradient clipping, or 1.
+    pub gradient_scale: f64,
+}
+
+impl Adam {
+    /// Step `step` (from 1) at `learning_rate` with the literature's other settings and unscaled gradients.
+    pub fn new(learning_rate: f64, step: u64) -> Self {
+        Self { learning_rate, beta1: 0.9, beta2: 0.999, eps: 1e-8, step, gradient_scale: 1.0 }
+    }
+
+    /// Updates a whole parameter and its moments; all four slices have the same length.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn dense(&self, parameter: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+        let lengths = [m.len(), v.len(), gradient.len()];
+        assert_eq!(lengths, [parameter.len(); 3], "parameter, moments and gradient must have the same length");
+        let factors = self.factors();
+        let jobs = (
+            parameter.par_chunks_mut(CHUNK),
+            m.par_chunks_mut(CHUNK),
+            v.par_chunks_mut(CHUNK),
+            gradient.par_chunks(CHUNK),
+        );
+        jobs.into_par_iter().for_each(|(parameter, m, v, gradient)| {
+            simd::run(Update { parameter, m, v, gradient, factors });
+        });
+    }
+
+    /// Updates the rows `rows` of a parameter `[all rows, dim]` and of its moments with `gradient` `[rows.len(), dim]`.
+    /// Other rows keep their values and their moments (PyTorch's `SparseAdam`).
+    ///
+    /// # Panics
+    /// If the shapes disagree, or a row is out of range or named twice.
+    pub fn rows(
+        &self,
+        parameter: &mut [f32],
+        m: &mut [f32],
+        v: &mut [f32],
+        dim: usize,
+        rows: &[u32],
+        gradient: &[f32],
+    ) {
+        assert_eq!([m.len(), v.len()], [parameter.len(); 2], "parameter and moments must have the same length");
+        assert_eq!(gradient.len(), rows.len() * dim, "the gradient must be [rows, dim]");
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]), "a row is named twice");
+        assert!(sorted.last().is_none_or(|&row| (row as usize + 1) * dim <= parameter.len()), "a row is out of range");
+        if dim == 0 {
+            return;
+        }
+        let factors = self.factors();
+        let (parameter, m, v) = (Shared::new(parameter), Shared::new(m), Shared::new(v));
+        let jobs = (rows, gradient.par_chunks(dim)).into_par_iter().with_min_len(ROWS_PER_JOB);
+        jobs.for_each(|(&row, gradient)| {
+            let start = row as usize * dim;
+            // SAFETY: every row lies in the three slices and is named once, both checked above.
+            let (parameter, m, v) = unsafe { (parameter.slice(start, dim), m.slice(start, dim), v.slice(start, dim)) };
+            simd::run(Update { parameter, m, v, gradient, factors });
+        });
+    }
+
+    /// The scalars of the update, computed in f64.
+    fn factors(&self) -> Factors {
+        assert!(self.step > 0, "steps count from 1");
+        let decayed = |beta: f64| 1.0 - beta.powf(self.step as f64);
+        Factors {
+            scale: self.gradient_scale as f32,
+            beta1: self.beta1 as f32,
+            new1: (1.0 - self.beta1) as f32,
+            beta2: self.beta2 as f32,
+            new2: (1.0 - self.beta2) as f32,
+            rate: (self.learning_rate / decayed(self.beta1)) as f32,
+            root: decayed(self.beta2).sqrt() as f32,
+            eps: self.eps as f32,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Factors {
+    scale: f32,
+    beta1: f32,
+    new1: f32,
+    beta2: f32,
+    new2: f32,
+    rate: f32,
+    root: f32,
+    eps: f32,
+}
+
+struct Update<'a> {
+    parameter: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    gradient: &'a [f32],
+    factors: Factors,
+}
+
+impl Task for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Factors { scale, beta1, new1, beta2, new2, rate, root, eps } = self.factors;
+        let len = self.parameter.len();
+        let (parameter, m, v) = (&mut self.parameter[..len], &mut self.m[..len], &mut self.v[..len]);
+        let gradient = &self.gradient[..len];
+        for i in 0..len {
+            let g = gradient[i] * scale;
+            m[i] = m[i] * beta1 + g * new1;
+            v[i] = v[i] * beta2 + g * g * new2;
+            parameter[i] -= rate * m[i] / (v[i].sqrt() / root + eps);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use proptest::prelude::*;
+
+    /// The formulas in f64.
+    fn plain(adam: &Adam, p: f32, m: f32, v: f32, g: f32) -> [f64; 3] {
+        let g = f64::from(g) * adam.gradient_scale;
+        let m = f64::from(m) * adam.beta1 + (1.0 - adam.beta1) * g;
+        let v = f64::from(v) * adam.beta2 + (1.0 - adam.beta2) * g * g;
+        let t = adam.step as f64;
+        let denominator = v.sqrt() / (1.0 - adam.beta2.powf(t)).sqrt() + adam.eps;
+        [f64::from(p) - adam.learning_rate / (1.0 - adam.beta1.powf(t)) * m / denominator, m, v]
+    }
+
+    fn values(rng: &mut Rng, len: usize, low: f32) -> Vec<f32> {
+        (0..len).map(|_| rng.uniform(low, 1.0)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn updates_follow_the_formulas(len in 0usize..100, step in 1u64..50_000, seed: u64) {
+            let adam = Adam { gradient_scale: 0.5, ..Adam::new(0.01, step) };
+            let mut rng = Rng::new(seed, &[]);
+            let (p, m, g) = (values(&mut rng, len, -1.0), values(&mut rng, len, -1.0), values(&mut rng, len, -1.0));
+            let v = values(&mut rng, len, 0.0);
+            let (mut p2, mut m2, mut v2) = (p.clone(), m.clone(), v.clone());
+            adam.dense(&mut p2, &mut m2, &mut v2, &g);
+            for i in 0..len {
+                let [p, m, v] = plain(&adam, p[i], m[i], v[i], g[i]);
+                prop_assert!((f64::from(m2[i]) - m).abs() < 1e-6 && (f64::from(v2[i]) - v).abs() < 1e-6);
+                prop_assert!((f64::from(p2[i]) - p).abs() < 1e-6 * (1.0 + p.abs()), "{} instead of {}", p2[i], p);
+            }
+        }
+
+        #[test]
+        fn named_rows_get_the_dense_update_and_others_none(dim in 1usize..40, seed: u64) {
+            let adam = Adam::new(0.01, 3);
+            let (all, rows) = (50, [7u32, 3, 49, 0]);
+            let mut rng = Rng::new(seed, &[]);
+            let (p, m, v) = (values(&mut rng, all * dim, -1.0), values(&mut rng, all * dim, -1.0),
+                values(&mut rng, all * dim, 0.0));
+            let g = values(&mut rng, rows.len() * dim, -1.0);
+            let (mut p2, mut m2, mut v2) = (p.clone(), m.clone(), v.clone());
+            adam.rows(&mut p2, &mut m2, &mut v2, dim, &rows, &g);
+            let (mut p3, mut m3, mut v3) = (p, m, v);
+            for (i, &row) in rows.iter().enumerate() {
+                let range = row as usize * dim..(row as usize + 1) * dim;
+                adam.dense(&mut p3[range.clone()], &mut m3[range.clone()], &mut v3[range], &g[i * dim..][..dim]);
+            }
+            prop_assert!(p2 == p3 && m2 == m3 && v2 == v3);
+        }
+    }
+
+    #[test]
+    fn a_zero_gradient_from_the_start_changes_nothing() {
+        let (mut p, mut m, mut v) = (vec![1.0; 3], vec![0.0; 3], vec![0.0; 3]);
+        Adam::new(0.1, 1).dense(&mut p, &mut m, &mut v, &[0.0; 3]);
+        assert_eq!(p, [1.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "named twice")]
+    fn a_row_named_twice_is_refused() {
+        Adam::new(0.1, 1).rows(&mut [0.0; 4], &mut [0.0; 4], &mut [0.0; 4], 2, &[1, 1], &[0.0; 4]);
+    }
+}

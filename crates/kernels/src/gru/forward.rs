@@ -1,0 +1,166 @@
+//! The GRU forwards.
+
+use super::{Plan, Saved, Weights};
+use crate::math::{sigmoid, tanh};
+use crate::matmul::{Mat, PackedB, matmul, matmul_packed};
+use crate::simd;
+use rayon::prelude::*;
+
+/// Rows of gates that a thread takes at a time: about 10 microseconds of work.
+pub(super) const ROWS_PER_JOB: usize = 8;
+
+/// Last states `[sequences, h]` in the caller's order, and what [`super::backward`] needs. `x` is
+/// `[distinct tokens, e]`, the rows of [`Plan::distinct`].
+///
+/// # Panics
+/// If a slice doesn't have the shape that [`Weights`] and the plan say.
+pub fn forward(plan: &Plan, x: &[f32], weights: &Weights) -> (Vec<f32>, Saved) {
+    let h = weights.h;
+    let cell = Cell::new(plan, x, weights);
+    let mut saved = Saved { gates: vec![0.0; plan.tokens() * 4 * h], states: vec![0.0; plan.tokens() * h] };
+    let mut products = vec![0.0; plan.len() * 3 * h];
+    let zeros = vec![0.0; h];
+    for (step, &running) in plan.sizes.iter().enumerate() {
+        let from = plan.offsets[step];
+        let (before, states) = saved.states.split_at_mut(from * h);
+        let before = &before[step.checked_sub(1).map_or(0, |last| plan.offsets[last]) * h..];
+        let products = &mut products[..running * 3 * h];
+        if step > 0 {
+            matmul_packed(products, Mat::new(before, running, h), &cell.recurrent, false);
+        }
+        let jobs = (
+            states[..running * h].par_chunks_mut(h),
+            saved.gates[from * 4 * h..][..running * 4 * h].par_chunks_mut(4 * h),
+            products.par_chunks(3 * h),
+            &plan.rows[from..from + running],
+        );
+        jobs.into_par_iter().with_min_len(ROWS_PER_JOB).enumerate().for_each(|(i, (state, gates, product, &row))| {
+            let old = if step > 0 { &before[i * h..][..h] } else { &zeros };
+            simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: Some(gates) });
+        });
+    }
+    let mut last = vec![0.0; plan.len() * h];
+    for (sorted, &place) in plan.order.iter().enumerate() {
+        if let Some(position) = plan.last(sorted) {
+            last[place * h..][..h].copy_from_slice(&saved.states[position * h..][..h]);
+        }
+    }
+    (last, saved)
+}
+
+/// The last states of [`forward`], same bits, without keeping anything for a backward pass.
+///
+/// # Panics
+/// As [`forward`].
+pub fn infer(plan: &Plan, x: &[f32], weights: &Weights) -> Vec<f32> {
+    let h = weights.h;
+    let cell = Cell::new(plan, x, weights);
+    let mut states = vec![0.0; plan.len() * h];
+    let mut products = vec![0.0; plan.len() * 3 * h];
+    for (step, &running) in plan.sizes.iter().enumerate() {
+        let products = &mut products[..running * 3 * h];
+        if step > 0 {
+            matmul_packed(products, Mat::new(&states, running, h), &cell.recurrent, false);
+        }
+        let rows = &plan.rows[plan.offsets[step]..][..running];
+        let jobs = (states[..running * h].par_chunks_mut(h), products.par_chunks(3 * h), rows);
+        jobs.into_par_iter().with_min_len(ROWS_PER_JOB).for_each_init(
+            || vec![0.0; h],
+            |old, (state, product, &row)| {
+                old.copy_from_slice(state);
+                simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: None });
+            },
+        );
+    }
+    let mut last = vec![0.0; plan.len() * h];
+    for (sorted, &place) in plan.order.iter().enumerate() {
+        last[place * h..][..h].copy_from_slice(&states[sorted * h..][..h]);
+    }
+    last
+}
+
+/// What doesn't change from step to step.
+struct Cell {
+    /// `[distinct tokens, 3 h]`: W_ih x.
+    inputs: Vec<f32>,
+    /// W_hh, transposed and packed.
+    recurrent: PackedB,
+    /// `[4 h]`: b_ir + b_hr, b_iz + b_hz, b_in, b_hn.
+    bias: Vec<f32>,
+    h: usize,
+}
+
+impl Cell {
+    fn new(plan: &Plan, x: &[f32], weights: &Weights) -> Self {
+        weights.check(plan, x);
+        let Weights { e, h, .. } = *weights;
+        let distinct = plan.distinct().len();
+        let mut inputs = vec![0.0; distinct * 3 * h];
+        matmul(&mut inputs, Mat::new(x, distinct, e), Mat::new(weights.w_ih, 3 * h, e).t(), false);
+        let mut bias: Vec<f32> = weights.b_ih.iter().zip(weights.b_hh).map(|(i, h)| i + h).collect();
+        bias[2 * h..].copy_from_slice(&weights.b_ih[2 * h..]);
+        bias.extend_from_slice(&weights.b_hh[2 * h..]);
+        // A product with the zero state is skipped, so the weights are needed from the second step on.
+        let recurrent = if plan.sizes.len() > 1 { Mat::new(weights.w_hh, 3 * h, h).t() } else { Mat::new(&[], 0, 0) };
+        Self { inputs, recurrent: PackedB::new(recurrent), bias, h }
+    }
+
+    fn input(&self, row: u32) -> &[f32] {
+        &self.inputs[row as usize * 3 * self.h..][..3 * self.h]
+    }
+}
+
+/// The gates of one sequence at one step.
+struct Gates<'a> {
+    /// `[3 h]`: W_ih x.
+    input: &'a [f32],
+    /// `[3 h]`: W_hh h.
+    product: &'a [f32],
+    /// As [`Cell::bias`].
+    bias: &'a [f32],
+    /// `[h]`: the state before.
+    old: &'a [f32],
+    /// `[h]`: the state after.
+    state: &'a mut [f32],
+    /// `[4 h]`: see [`Saved`].
+    gates: Option<&'a mut [f32]>,
+}
+
+impl simd::Task for Gates<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let h = self.state.len();
+        let (state, old) = (&mut self.state[..h], &self.old[..h]);
+        let [ir, iz, in_] = thirds(self.input, h);
+        let [hr, hz, hn] = thirds(self.product, h);
+        let [br, bz, bi] = thirds(self.bias, h);
+        let bh = &self.bias[3 * h..][..h];
+        let cell = |j: usize| {
+            let r = sigmoid(ir[j] + hr[j] + br[j]);
+            let z = sigmoid(iz[j] + hz[j] + bz[j]);
+            let hidden = hn[j] + bh[j];
+            let n = tanh(r.mul_add(hidden, in_[j] + bi[j]));
+            (r, z, n, hidden, z.mul_add(old[j] - n, n))
+        };
+        if let Some(gates) = self.gates {
+            let (rs, rest) = gates.split_at_mut(h);
+            let (zs, rest) = rest.split_at_mut(h);
+            let (ns, hiddens) = rest.split_at_mut(h);
+            let hiddens = &mut hiddens[..h];
+            for j in 0..h {
+                (rs[j], zs[j], ns[j], hiddens[j], state[j]) = cell(j);
+            }
+        } else {
+            for j in 0..h {
+                state[j] = cell(j).4;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn thirds(values: &[f32], h: usize) -> [&[f32]; 3] {
+    [&values[..h], &values[h..][..h], &values[2 * h..][..h]]
+}

@@ -1,0 +1,191 @@
+//! Matrix product in f32: packed, blocked, parallel, and exact about its order of summation.
+//!
+//! Two promises, both tested:
+//! - the same bits at any number of threads and with any instruction set;
+//! - an element of the result depends on its row of A, its column of B and its start value only: never on the number of
+//!   rows, on the other rows, or on its place. So a post's vector doesn't depend on the batch it came in.
+//!
+//! Both follow from one rule: element (i, j) is the chain `c = fma(a[i, k], b[k, j], c)` for k = 0, 1, 2, ...
+//! The blocking is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+
+mod pack;
+mod tile;
+
+use crate::simd::{Level, Shared};
+use pack::Panels;
+use rayon::prelude::*;
+use tile::{COLS, ROWS, Tile};
+
+/// A borrowed matrix: element (i, j) is `data[i * row_stride + j * col_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a> Mat<'a> {
+    /// A row-major matrix over the first `rows * cols` values of `data`.
+    ///
+    /// # Panics
+    /// If `data` is shorter.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        Self::strided(data, rows, cols, cols, 1)
+    }
+
+    /// A matrix with any strides.
+    ///
+    /// # Panics
+    /// If an element would lie outside `data`.
+    pub fn strided(data: &'a [f32], rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Self {
+        if rows > 0 && cols > 0 {
+            let last = (rows - 1) * row_stride + (cols - 1) * col_stride;
+            assert!(last < data.len(), "a {rows}x{cols} matrix needs {} values, got {}", last + 1, data.len());
+        }
+        Self { data, rows, cols, row_stride, col_stride }
+    }
+
+    /// The transpose, without a copy.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
+    }
+}
+
+/// A right-hand matrix in the order in which the product reads it, to be used many times.
+#[derive(Clone, Default)]
+pub struct PackedB {
+    panels: Panels,
+    k: usize,
+    n: usize,
+}
+
+impl PackedB {
+    /// Packs `b` `[k, n]`.
+    pub fn new(b: Mat) -> Self {
+        let mut packed = Self::default();
+        packed.repack(b);
+        packed
+    }
+
+    /// Packs another matrix into the same memory.
+    pub fn repack(&mut self, b: Mat) {
+        self.panels.pack_b(b, b.rows * b.cols >= PARALLEL_PACK);
+        (self.k, self.n) = (b.rows, b.cols);
+    }
+}
+
+/// C = A B, or C += A B with `accumulate`; `c` is row-major `[a.rows, b.cols]`.
+///
+/// # Panics
+/// If the shapes disagree.
+pub fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    matmul_at(Level::best(), c, a, b, accumulate);
+}
+
+/// [`matmul`] with the instructions of `level`, which must be one of [`Level::available`].
+fn matmul_at(level: Level, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    assert_eq!(a.cols, b.rows, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.rows, b.cols);
+    pack::with_buffers(|[for_a, for_b]| {
+        for_b.pack_b(b, b.rows * b.cols >= PARALLEL_PACK);
+        product(level, c, a, for_a, Right { panels: for_b, k: b.rows, n: b.cols }, accumulate);
+    });
+}
+
+/// C = A B, or C += A B with `accumulate`, for a packed B.
+///
+/// # Panics
+/// If the shapes disagree.
+pub fn matmul_packed(c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
+    assert_eq!(a.cols, b.k, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.k, b.n);
+    let right = Right { panels: &b.panels, k: b.k, n: b.n };
+    pack::with_buffers(|[for_a, _]| product(Level::best(), c, a, for_a, right, accumulate));
+}
+
+/// Values of k that a tile takes at a time: 48 columns of them (24 KiB) stay in the first-level cache.
+const DEPTH: usize = 128;
+/// Rows of C in a task: their part of A stays in the second-level cache.
+const TASK_ROWS: usize = 32 * ROWS;
+/// Matrices from this size on are packed by several threads.
+const PARALLEL_PACK: usize = 1 << 15;
+/// Products with at least this many multiplications are shared between threads.
+const PARALLEL_PRODUCT: usize = 1 << 19;
+
+#[derive(Clone, Copy)]
+struct Right<'a> {
+    panels: &'a Panels,
+    k: usize,
+    n: usize,
+}
+
+fn product(level: Level, c: &mut [f32], a: Mat, for_a: &mut Panels, b: Right, accumulate: bool) {
+    let (m, n, k) = (a.rows, b.n, b.k);
+    assert_eq!(c.len(), m * n, "C must hold {m}x{n} values");
+    if k == 0 && !accumulate {
+        c.fill(0.0);
+    }
+    if m == 0 || n == 0 || k == 0 {
+        return;
+    }
+    for_a.pack_a(a, m * k >= PARALLEL_PACK);
+    let (row_tasks, panels) = (m.div_ceil(TASK_ROWS), n.div_ceil(COLS));
+    // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
+    let threads = rayon::current_num_threads();
+    let col_tasks = panels.min((4 * threads).div_ceil(row_tasks));
+    let c = Shared::new(c);
+    let task = |task: usize| {
+        let (row_task, col_task) = (task / col_tasks, task % col_tasks);
+        let rows = row_task * TASK_ROWS..m.min((row_task + 1) * TASK_ROWS);
+        let cols = panels * col_task / col_tasks..panels * (col_task + 1) / col_tasks;
+        // SAFETY: the tasks' blocks of rows and panels are disjoint and lie in C; both operands are packed.
+        unsafe { block(level, c, for_a.as_ptr(), b, rows, cols, accumulate) };
+    };
+    if threads > 1 && m * n * k >= PARALLEL_PRODUCT {
+        (0..row_tasks * col_tasks).into_par_iter().with_max_len(1).for_each(task);
+    } else {
+        (0..row_tasks * col_tasks).for_each(task);
+    }
+}
+
+/// The tiles of some rows and some panels of columns.
+///
+/// # Safety
+/// `a` must be packed with `b.k` columns, `rows` must start at a multiple of `ROWS`, and the block must lie in C and
+/// be used by nobody else.
+unsafe fn block(
+    level: Level,
+    c: Shared<f32>,
+    a: *const f32,
+    b: Right,
+    rows: std::ops::Range<usize>,
+    panels: std::ops::Range<usize>,
+    accumulate: bool,
+) {
+    let Right { n, k, .. } = b;
+    for from in (0..k).step_by(DEPTH) {
+        let depth = DEPTH.min(k - from);
+        for panel in panels.clone() {
+            let col = panel * COLS;
+            for row in rows.clone().step_by(ROWS) {
+                // SAFETY: panel `p` of a packed operand starts at `p * k * width`; the tile is cut to C's edges.
+                unsafe {
+                    let tile = Tile {
+                        c: c.at(row * n + col),
+                        stride: n,
+                        rows: ROWS.min(rows.end - row),
+                        cols: COLS.min(n - col),
+                        accumulate: accumulate || from > 0,
+                    };
+                    let a = a.add((row / ROWS * k + from) * ROWS);
+                    let b = b.panels.as_ptr().add((panel * k + from) * COLS);
+                    tile::tile(level, depth, a, b, tile);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
