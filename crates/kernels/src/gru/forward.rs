@@ -153,8 +153,8 @@ impl simd::Task for Gates<'_> {
                 (rs[j], zs[j], ns[j], hiddens[j], state[j]) = cell(j);
             }
         } else {
-            for j in 0..h {
-                state[j] = cell(j).4;
+            for (j, state) in state.iter_mut().enumerate() {
+                *state = cell(j).4;
             }
         }
     }
