@@ -1,4 +1,5 @@
 //! Promise: image features are computed once, survive a kill, and depend on nothing but the image.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,9 @@ fn draw(folder: &Path, n: u32) -> Vec<PathBuf> {
     (0..n)
         .map(|i| {
             let path = folder.join(format!("{i}.png"));
-            let image = image::RgbImage::from_fn(40 + i, 30, |x, y| image::Rgb([(x * (i + 3)) as u8, (y * 7) as u8, (i * 40) as u8]));
+            let image = image::RgbImage::from_fn(40 + i, 30, |x, y| {
+                image::Rgb([(x * (i + 3)) as u8, (y * 7) as u8, (i * 40) as u8])
+            });
             image.save(&path).unwrap();
             path
         })

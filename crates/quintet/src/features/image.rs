@@ -90,9 +90,12 @@ impl ImageEncoder {
             Self::open_file(&folder.join(&saved.encoder))?
         };
         if encoder.id != saved.id {
-            return Err(Error::input(format!("the image encoder `{}` is not the one that was saved here", saved.encoder))
-                .at(&path)
-                .help("use the version of quintet that wrote this folder, or compute the features and train again"));
+            return Err(Error::input(format!(
+                "the image encoder `{}` is not the one that was saved here",
+                saved.encoder
+            ))
+            .at(&path)
+            .help("use the version of quintet that wrote this folder, or compute the features and train again"));
         }
         Ok(encoder)
     }
@@ -163,7 +166,8 @@ impl ImageEncoder {
     }
 
     fn open_shipped() -> Result<ImageEncoder> {
-        let network = zstd::decode_all(SHIPPED_NETWORK).map_err(|e| Error::internal(format!("shipped encoder: {e}")))?;
+        let network =
+            zstd::decode_all(SHIPPED_NETWORK).map_err(|e| Error::internal(format!("shipped encoder: {e}")))?;
         let model = Model::load(network).map_err(|e| Error::internal(format!("shipped encoder: {e}")))?;
         let mut hash = blake3::Hasher::new();
         hash.update(SHIPPED_NETWORK);
@@ -178,9 +182,9 @@ impl ImageEncoder {
         }
         let settings = file.with_extension("toml");
         if !settings.is_file() {
-            return Err(Error::input("the encoder's preprocessing file is missing").at(&settings).help(
-                "put a TOML file of the same name beside the ONNX file; docs/encoders.md lists its keys",
-            ));
+            return Err(Error::input("the encoder's preprocessing file is missing")
+                .at(&settings)
+                .help("put a TOML file of the same name beside the ONNX file; docs/encoders.md lists its keys"));
         }
         let text = fs::read_to_string(&settings).at(&settings)?;
         let preprocessing = Preprocessing::parse(&text).map_err(|e| e.at(&settings))?;
@@ -197,7 +201,12 @@ impl ImageEncoder {
     }
 
     /// Finds input and output and runs the network once, so that what does not fit is said before any image is read.
-    fn new(model: Model, preprocessing: Preprocessing, mut hash: blake3::Hasher, file: Option<PathBuf>) -> Result<Self> {
+    fn new(
+        model: Model,
+        preprocessing: Preprocessing,
+        mut hash: blake3::Hasher,
+        file: Option<PathBuf>,
+    ) -> Result<Self> {
         let &[input] = model.input_ids() else {
             let message = format!("an image encoder has one input, this network has {}", model.input_ids().len());
             return Err(Error::input(message));
@@ -212,8 +221,11 @@ impl ImageEncoder {
         let mut encoder = ImageEncoder { model, input, output, preprocessing, dim: 0, id, file };
         let blank = vec![0.0; encoder.preprocessing.shape().iter().product()];
         let feature = encoder.run(&encoder.worker(), blank).map_err(|reason| {
-            Error::input(format!("a blank image of shape {:?} does not go through: {reason}", encoder.preprocessing.shape()))
-                .help("check `crop`, `layout`, `output` and `pooling` in the preprocessing file")
+            Error::input(format!(
+                "a blank image of shape {:?} does not go through: {reason}",
+                encoder.preprocessing.shape()
+            ))
+            .help("check `crop`, `layout`, `output` and `pooling` in the preprocessing file")
         })?;
         encoder.dim = feature.len();
         Ok(encoder)
@@ -344,8 +356,13 @@ mod tests {
         let network = zstd::decode_all(SHIPPED_NETWORK).unwrap();
         assert!(open(b"not a network", SHIPPED_PREPROCESSING).contains("not a usable ONNX file"));
         assert!(open(&network, &SHIPPED_PREPROCESSING.replace("NCHW", "NHWC")).contains("does not go through"));
-        assert!(open(&network, &SHIPPED_PREPROCESSING.replace("\"feature\"", "\"logits\"")).contains("its outputs are feature"));
-        assert!(open(&network, &SHIPPED_PREPROCESSING.replace("\"none\"", "\"first-token\"")).contains("cannot be pooled"));
+        assert!(
+            open(&network, &SHIPPED_PREPROCESSING.replace("\"feature\"", "\"logits\""))
+                .contains("its outputs are feature")
+        );
+        assert!(
+            open(&network, &SHIPPED_PREPROCESSING.replace("\"none\"", "\"first-token\"")).contains("cannot be pooled")
+        );
         assert!(ImageEncoder::open("nowhere.onnx").err().unwrap().to_string().contains(SHIPPED));
     }
 }

@@ -92,7 +92,8 @@ fn decode_jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     check_size(width, height)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let pixels = with_memory_bound(width, height, || decoder.decode()).map_err(|e| bad(&e))?;
-    let image = RgbImage::from_raw(width, height, pixels).ok_or_else(|| "JPEG of an unknown colour model".to_owned())?;
+    let image =
+        RgbImage::from_raw(width, height, pixels).ok_or_else(|| "JPEG of an unknown colour model".to_owned())?;
     Ok(upright(DynamicImage::ImageRgb8(image), orientation).into_rgb8())
 }
 
@@ -110,7 +111,9 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<RgbImage, String> {
     };
     let bad = |e: image::ImageError| match e {
         image::ImageError::Limits(_) => format!("{name} needs more memory than is allowed"),
-        image::ImageError::IoError(ref io) if io.kind() == std::io::ErrorKind::UnexpectedEof => format!("truncated {name}"),
+        image::ImageError::IoError(ref io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
+            format!("truncated {name}")
+        }
         other => format!("damaged {name} ({})", short(&other.to_string())),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -202,12 +205,16 @@ mod tests {
         let clear = image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 0]));
         assert_eq!(decode(&encode(clear, ImageFormat::Png)).unwrap().get_pixel(0, 0).0, [255; 3]);
         let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(4, 4, image::Luma([0x8000u16]));
-        assert_eq!(decode(&encode(DynamicImage::ImageLuma16(deep), ImageFormat::Png)).unwrap().get_pixel(0, 0).0, [128; 3]);
+        assert_eq!(
+            decode(&encode(DynamicImage::ImageLuma16(deep), ImageFormat::Png)).unwrap().get_pixel(0, 0).0,
+            [128; 3]
+        );
     }
 
     #[test]
     fn broken_files_give_a_short_reason() {
-        let png = encode(RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8])), ImageFormat::Png);
+        let png =
+            encode(RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8])), ImageFormat::Png);
         let mut huge = png.clone();
         huge[16..24].copy_from_slice(&[0, 0, 0x70, 0, 0, 0, 0x70, 0]); // 28,672 x 28,672
         let crc = crc32(&huge[12..29]);
@@ -237,7 +244,9 @@ mod tests {
     #[test]
     fn no_damage_panics() {
         // Every byte of small files changed in turn: the result may be an image or a reason, never an abort.
-        for (file, step) in [(jpeg("progressive"), 7), (jpeg("baseline"), 5), (encode(RgbImage::new(9, 9), ImageFormat::Gif), 3)] {
+        for (file, step) in
+            [(jpeg("progressive"), 7), (jpeg("baseline"), 5), (encode(RgbImage::new(9, 9), ImageFormat::Gif), 3)]
+        {
             for i in (0..file.len()).step_by(step) {
                 let mut damaged = file.clone();
                 damaged[i] ^= 0x55;

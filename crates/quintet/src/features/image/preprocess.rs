@@ -103,8 +103,9 @@ impl Preprocessing {
     /// # Errors
     /// If a key is unknown, missing or has an impossible value.
     pub fn parse(text: &str) -> Result<Preprocessing> {
-        let this: Preprocessing = toml::from_str(text)
-            .map_err(|e| Error::config(e.to_string()).help("docs/encoders.md lists the keys of a preprocessing file"))?;
+        let this: Preprocessing = toml::from_str(text).map_err(|e| {
+            Error::config(e.to_string()).help("docs/encoders.md lists the keys of a preprocessing file")
+        })?;
         let sizes = 1..=4096;
         if !sizes.contains(&this.size) || !(1..=this.size).contains(&this.crop) {
             return Err(Error::config(format!("size = {}, crop = {} cannot be", this.size, this.crop))
@@ -192,7 +193,8 @@ impl Preprocessing {
         if (width, height) == image.dimensions() {
             return Ok((image.as_raw().clone(), width, height));
         }
-        let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(|e| e.to_string())?;
+        let source =
+            ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(|e| e.to_string())?;
         let mut target = Image::new(width, height, PixelType::U8x3);
         let left = f64::from(image.width() - cut_width) / 2.0;
         let top = f64::from(image.height() - cut_height) / 2.0;
@@ -201,9 +203,12 @@ impl Preprocessing {
             Filter::Bicubic => FilterType::CatmullRom,
             Filter::Lanczos => FilterType::Lanczos3,
         };
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(left.floor(), top.floor(), f64::from(cut_width), f64::from(cut_height));
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
+            left.floor(),
+            top.floor(),
+            f64::from(cut_width),
+            f64::from(cut_height),
+        );
         resizer.resize(&source, &mut target, &options).map_err(|e| format!("cannot be resized ({e})"))?;
         Ok((target.into_vec(), width, height))
     }
@@ -255,13 +260,21 @@ mod tests {
         for (width, height) in [(1, 9000), (9000, 1), (1, 1), (3, 5)] {
             let out = settings("").tensor(&mut Resizer::new(), &RgbImage::new(width, height)).unwrap();
             assert_eq!(out.len(), 48);
-            assert_eq!(settings("resize = \"squash\"\ncrop = 8").tensor(&mut Resizer::new(), &RgbImage::new(width, height)).unwrap().len(), 192);
+            assert_eq!(
+                settings("resize = \"squash\"\ncrop = 8")
+                    .tensor(&mut Resizer::new(), &RgbImage::new(width, height))
+                    .unwrap()
+                    .len(),
+                192
+            );
         }
     }
 
     #[test]
     fn impossible_settings_are_refused() {
-        for text in ["crop = 9", "size = 0", "std = [0.0, 1.0, 1.0]", "scale = nan", "resize = \"squash\"", "colour = 1"] {
+        for text in
+            ["crop = 9", "size = 0", "std = [0.0, 1.0, 1.0]", "scale = nan", "resize = \"squash\"", "colour = 1"]
+        {
             let shipped = include_str!("../../../../../assets/efficientnet-lite0.toml");
             let mut table: toml::Table = toml::from_str(shipped).unwrap();
             table.extend(toml::from_str::<toml::Table>("size = 8\ncrop = 4").unwrap());

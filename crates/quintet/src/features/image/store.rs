@@ -164,10 +164,13 @@ fn result_of(
     broken: &HashMap<blake3::Hash, String>,
 ) -> Result<ImageFeature> {
     let (key, feature) = match content {
-        Some(Ok(hash)) => (key(hash), match records.read(hash)? {
-            Some(feature) => Ok(feature),
-            None => Err(broken.get(hash).cloned().unwrap_or_else(|| "unreadable".to_owned())),
-        }),
+        Some(Ok(hash)) => (
+            key(hash),
+            match records.read(hash)? {
+                Some(feature) => Ok(feature),
+                None => Err(broken.get(hash).cloned().unwrap_or_else(|| "unreadable".to_owned())),
+            },
+        ),
         Some(Err(reason)) => (key(&blake3::hash(file.as_os_str().as_encoded_bytes())), Err(reason.clone())),
         None => return Err(Error::internal("an image file was lost on the way").at(file)),
     };
@@ -212,13 +215,19 @@ fn encode_file(
 
 /// `f` of every item, in order, each worker on its own thread. Not on rayon's pool: a rayon thread that waits for the
 /// network's pool takes up other images meanwhile, which stacks their memory.
-fn in_parallel<T: Sync, R: Send>(items: &[T], workers: &mut [Worker], f: impl Fn(&mut Worker, &T) -> R + Sync) -> Vec<R> {
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    workers: &mut [Worker],
+    f: impl Fn(&mut Worker, &T) -> R + Sync,
+) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
         for worker in workers.iter_mut().take(items.len()) {
             scope.spawn(|| {
-                while let Some((i, item)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, items.get(i)?))) {
+                while let Some((i, item)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, items.get(i)?)))
+                {
                     let result = f(worker, item);
                     results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, result));
                 }
