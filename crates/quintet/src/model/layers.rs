@@ -1,0 +1,123 @@
+//! Building blocks of the branches, with PyTorch's names and layouts, and their initial values.
+
+use std::sync::Arc;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use quintet_kernels::rng::{Rng, label};
+
+use super::ops::{self, GruWeights, Texts};
+use crate::features::Dense;
+
+/// Draws initial weights: every weight from its own stream of the seed, so that leaving a branch out changes no other.
+pub struct Init<'a> {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Where the weights live.
+    pub device: &'a Device,
+}
+
+impl Init<'_> {
+    /// Uniform in [-bound, bound).
+    fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
+        let mut rng = Rng::new(self.seed, &[label("weights"), label(name)]);
+        let values = (0..shape.iter().product()).map(|_| rng.uniform(-bound as f32, bound as f32)).collect();
+        self.values(shape, values)
+    }
+
+    fn values<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), self.device))
+    }
+
+    /// A single learned number.
+    pub fn scalar(&self, value: f32) -> Param<Tensor<1>> {
+        self.values([1], vec![value])
+    }
+}
+
+/// Fully connected layer, `[n, inputs] -> [n, outputs]`.
+#[derive(Module, Debug)]
+pub struct FullyConnected {
+    /// `[outputs, inputs]`.
+    weight: Param<Tensor<2>>,
+    /// `[outputs]`.
+    bias: Param<Tensor<1>>,
+}
+
+impl FullyConnected {
+    /// Xavier uniform weights, zero bias (`vsepp.md` section 1).
+    pub fn new(name: &str, inputs: usize, outputs: usize, init: &Init<'_>) -> Self {
+        let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+        FullyConnected {
+            weight: init.uniform(&format!("{name}.weight"), [outputs, inputs], bound),
+            bias: init.values([outputs], vec![0.0; outputs]),
+        }
+    }
+
+    /// `[n, inputs] -> [n, outputs]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        ops::linear(x, self.weight.val(), self.bias.val())
+    }
+}
+
+/// Word embedding table.
+#[derive(Module, Debug)]
+pub struct WordTable {
+    /// `[words, word_dim]`.
+    weight: Param<Tensor<2>>,
+}
+
+impl WordTable {
+    /// Rows start from the word vectors.
+    pub fn new(rows: &Dense, init: &Init<'_>) -> Self {
+        WordTable { weight: init.values([rows.len(), rows.dim], rows.values.clone()) }
+    }
+
+    /// Rows of the distinct tokens of `texts`, cut off from the table: a leaf of the graph where the table is trained.
+    /// So the gradient is one row per distinct token, not a table of mostly zeros.
+    pub fn gather(&self, texts: &Texts) -> Tensor<2> {
+        let table = self.weight.val();
+        let trained = table.is_autodiff();
+        let table = table.without_autodiff();
+        let picked = ops::ordinary::indices(texts.distinct().iter().copied(), &table.device());
+        let rows = table.select(0, picked);
+        if trained { rows.autodiff().require_grad() } else { rows }
+    }
+}
+
+/// One-layer GRU, PyTorch's layout; its last state.
+#[derive(Module, Debug)]
+pub struct Gru {
+    /// `[3 * hidden, input]`, gate order r, z, n.
+    weight_ih_l0: Param<Tensor<2>>,
+    /// `[3 * hidden, hidden]`.
+    weight_hh_l0: Param<Tensor<2>>,
+    /// `[3 * hidden]`.
+    bias_ih_l0: Param<Tensor<1>>,
+    /// `[3 * hidden]`.
+    bias_hh_l0: Param<Tensor<1>>,
+}
+
+impl Gru {
+    /// Everything uniform in +-1/sqrt(hidden), PyTorch's default.
+    pub fn new(name: &str, input: usize, hidden: usize, init: &Init<'_>) -> Self {
+        let bound = 1.0 / (hidden as f64).sqrt();
+        Gru {
+            weight_ih_l0: init.uniform(&format!("{name}.weight_ih_l0"), [3 * hidden, input], bound),
+            weight_hh_l0: init.uniform(&format!("{name}.weight_hh_l0"), [3 * hidden, hidden], bound),
+            bias_ih_l0: init.uniform(&format!("{name}.bias_ih_l0"), [3 * hidden], bound),
+            bias_hh_l0: init.uniform(&format!("{name}.bias_hh_l0"), [3 * hidden], bound),
+        }
+    }
+
+    /// Rows of the distinct tokens `[distinct, input]` -> last states `[texts, hidden]`.
+    pub fn forward(&self, rows: Tensor<2>, texts: &Arc<Texts>) -> Tensor<2> {
+        let weights = GruWeights {
+            input: self.weight_ih_l0.val(),
+            hidden: self.weight_hh_l0.val(),
+            input_bias: self.bias_ih_l0.val(),
+            hidden_bias: self.bias_hh_l0.val(),
+        };
+        ops::gru_last(rows, texts, weights)
+    }
+}

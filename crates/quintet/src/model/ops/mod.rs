@@ -1,0 +1,177 @@
+//! The hot operations: on the CPU our own kernels with their own backward pass, elsewhere ordinary Burn operations.
+//!
+//! The choice is made at run time by the device of the input. [`ordinary`] runs on every device, the CPU included, so
+//! that a test can hold both against each other.
+
+mod custom;
+mod gru;
+mod linear;
+pub mod ordinary;
+mod rows;
+mod texts;
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+pub use texts::Texts;
+
+use crate::features::Ragged;
+
+/// Whether tensors of `device` go through our own kernels.
+pub fn has_kernels(device: &Device) -> bool {
+    custom::is_flex(device)
+}
+
+/// Weights of a GRU in PyTorch's layout (gate order r, z, n; two biases).
+#[derive(Clone, Debug)]
+pub struct GruWeights {
+    /// `[3 * hidden, input]`.
+    pub input: Tensor<2>,
+    /// `[3 * hidden, hidden]`.
+    pub hidden: Tensor<2>,
+    /// `[3 * hidden]`.
+    pub input_bias: Tensor<1>,
+    /// `[3 * hidden]`.
+    pub hidden_bias: Tensor<1>,
+}
+
+/// Last state of a one-layer GRU from a zero state, for every text.
+///
+/// `rows`: one input row per distinct token of `texts`, `[texts.distinct().len(), input]`.
+/// Returns `[texts, hidden]`.
+pub fn gru_last(rows: Tensor<2>, texts: &Arc<Texts>, weights: GruWeights) -> Tensor<2> {
+    if has_kernels(&rows.device()) {
+        gru::gru_last(rows, texts, weights)
+    } else {
+        ordinary::gru_last(rows, texts, weights)
+    }
+}
+
+/// `x wᵀ + b`: x `[n, inputs]`, w `[outputs, inputs]`, b `[outputs]`; returns `[n, outputs]`.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    if has_kernels(&x.device()) { linear::linear(x, weight, bias) } else { ordinary::linear(x, weight, bias) }
+}
+
+/// Dot products of all pairs of rows: a `[n, dim]`, b `[m, dim]`; returns `[n, m]`.
+pub fn similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    if has_kernels(&a.device()) { linear::similarity(a, b) } else { ordinary::similarity(a, b) }
+}
+
+/// Rows divided by their L2 norm (by [`EPSILON`] where the norm is smaller, so that a zero row stays zero; such a row has
+/// gradient zero, as its direction is undefined).
+pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
+    if has_kernels(&x.device()) { rows::unit_rows(x) } else { ordinary::unit_rows(x) }
+}
+
+/// Mean of the rows that each list names: x `[n, dim]`; returns `[members.len(), dim]`. No list may be empty.
+pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
+    if has_kernels(&x.device()) { rows::mean_rows(x, members) } else { ordinary::mean_rows(x, members) }
+}
+
+/// Smallest norm that a row is divided by (VSE++ has none and gives NaN on a zero row).
+pub const EPSILON: f64 = quintet_kernels::norm::EPS;
+
+#[cfg(test)]
+mod tests {
+    //! Kernels against ordinary operations, on the same device and input.
+    use super::*;
+    use crate::model::params::values;
+    use burn::tensor::{Distribution, TensorData};
+    use quintet_kernels::rng::Rng;
+
+    fn device() -> Device {
+        Device::flex().autodiff()
+    }
+
+    fn random<const D: usize>(rng: &mut Rng, shape: [usize; D]) -> Tensor<D> {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.uniform(-1.0, 1.0)).collect();
+        Tensor::from_data(TensorData::new(values, shape), &device()).require_grad()
+    }
+
+    fn assert_close(name: &str, a: &[f32], b: &[f32]) {
+        assert_eq!(a.len(), b.len(), "{name}");
+        let norm = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let off = norm(&mut a.iter().zip(b).map(|(x, y)| x - y)) / norm(&mut b.iter().copied());
+        assert!(off < 1e-6, "{name} differs by {off:e}");
+    }
+
+    /// Values and gradients of `f` and `g` agree, with a random weight on every output so that none is symmetric.
+    fn same<const N: usize>(
+        inputs: [Tensor<2>; N],
+        f: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+        g: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    ) {
+        let weights = Tensor::<2>::random(f(inputs.clone()).dims(), Distribution::Default, &device());
+        let run = |y: Tensor<2>| {
+            let gradients = (y.clone() * weights.clone()).sum().backward();
+            let of = inputs.each_ref().map(|x| values(x.grad(&gradients).expect("tracked")));
+            (values(y.inner()), of)
+        };
+        let ((y, dy), (z, dz)) = (run(f(inputs.clone())), run(g(inputs.clone())));
+        assert_close("value", &y, &z);
+        for (i, (a, b)) in dy.iter().zip(&dz).enumerate() {
+            assert_close(&format!("gradient of input {i}"), a, b);
+        }
+    }
+
+    fn bias(row: Tensor<2>) -> Tensor<1> {
+        row.squeeze_dim(0)
+    }
+
+    #[test]
+    fn gru_agrees() {
+        let mut rng = Rng::new(1, &[]);
+        let mut tokens = Ragged::default();
+        for text in 0..13usize {
+            tokens.push((0..1 + text * 5 % 9).map(|t| (text * text * 31 + t * 17) as u32 % 40));
+        }
+        let texts = Arc::new(Texts::new(&tokens));
+        let (e, h) = (12, 20);
+        let shapes = [[texts.distinct().len(), e], [3 * h, e], [3 * h, h], [1, 3 * h], [1, 3 * h]];
+        let inputs = shapes.map(|shape| random(&mut rng, shape));
+        let weights = |[_, w, u, bw, bu]: [Tensor<2>; 5]| GruWeights {
+            input: w,
+            hidden: u,
+            input_bias: bias(bw),
+            hidden_bias: bias(bu),
+        };
+        same(
+            inputs,
+            |x| gru_last(x[0].clone(), &texts, weights(x)),
+            |x| ordinary::gru_last(x[0].clone(), &texts, weights(x)),
+        );
+    }
+
+    #[test]
+    fn linear_and_similarity_agree() {
+        let mut rng = Rng::new(2, &[]);
+        let inputs = [[7, 33], [18, 33], [1, 18]].map(|shape| random(&mut rng, shape));
+        same(inputs, |[x, w, b]| linear(x, w, bias(b)), |[x, w, b]| ordinary::linear(x, w, bias(b)));
+        let inputs = [[7, 33], [9, 33]].map(|shape| random(&mut rng, shape));
+        same(inputs, |[a, b]| similarity(a, b), |[a, b]| ordinary::similarity(a, b));
+    }
+
+    #[test]
+    fn row_operations_agree() {
+        let mut rng = Rng::new(3, &[]);
+        let x = || [random(&mut Rng::new(3, &[]), [6, 21])];
+        same(x(), |[x]| unit_rows(x), |[x]| ordinary::unit_rows(x));
+        let mut members = Ragged::default();
+        for list in [vec![0u32], vec![5, 1, 1], vec![2, 0, 4, 5]] {
+            members.push(list);
+        }
+        let members = Arc::new(members);
+        same([random(&mut rng, [6, 21])], |[x]| mean_rows(x, &members), |[x]| ordinary::mean_rows(x, &members));
+    }
+
+    #[test]
+    fn a_zero_row_stays_zero_with_a_finite_gradient() {
+        let x = Tensor::<2>::zeros([2, 5], &device()).require_grad();
+        for y in [unit_rows(x.clone()), ordinary::unit_rows(x.clone())] {
+            let gradients = (y.clone() * 0.0).sum().backward();
+            assert!(values(y.inner()).iter().all(|&v| v == 0.0));
+            assert!(values(x.grad(&gradients).expect("tracked")).iter().all(|v| v.is_finite()));
+        }
+    }
+}

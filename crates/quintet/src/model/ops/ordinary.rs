@@ -1,0 +1,85 @@
+//! The hot operations written with ordinary Burn operations: for devices without our kernels, and to check the kernels.
+
+use std::sync::Arc;
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::{EPSILON, GruWeights, Texts};
+use crate::features::Ragged;
+
+/// See [`super::gru_last`]; equations as PyTorch states them (`vsepp.md` section 1).
+pub fn gru_last(rows: Tensor<2>, texts: &Texts, weights: GruWeights) -> Tensor<2> {
+    let device = rows.device();
+    let hidden = weights.hidden.dims()[1];
+    let tokens = texts.positions();
+    let length = |text: usize| tokens.get(text).len();
+    // Longest first, so that the texts still running at a step are a prefix.
+    let mut order: Vec<usize> = (0..tokens.len()).collect();
+    order.sort_by_key(|&text| std::cmp::Reverse(length(text)));
+
+    let from_input = linear(rows, weights.input, weights.input_bias);
+    let hidden_weight = weights.hidden.transpose();
+    let hidden_bias = weights.hidden_bias.unsqueeze::<2>();
+    let mut state = Tensor::<2>::zeros([order.len(), hidden], &device);
+    let mut finished = Vec::new();
+    for step in 0..order.first().map_or(0, |&text| length(text)) {
+        let before = state.dims()[0];
+        let running = order.iter().take_while(|&&text| length(text) > step).count();
+        if running < before {
+            finished.push(state.clone().slice([running..before, 0..hidden]));
+            state = state.slice([0..running, 0..hidden]);
+        }
+        let read = order[..running].iter().map(|&text| tokens.get(text)[step]);
+        let x = from_input.clone().select(0, indices(read, &device));
+        let h = state.clone().matmul(hidden_weight.clone()) + hidden_bias.clone();
+        let gate = |t: &Tensor<2>, k: usize| t.clone().slice([0..running, k * hidden..(k + 1) * hidden]);
+        let r = sigmoid(gate(&x, 0) + gate(&h, 0));
+        let z = sigmoid(gate(&x, 1) + gate(&h, 1));
+        let n = (gate(&x, 2) + r * gate(&h, 2)).tanh();
+        state = n.clone() + z * (state - n);
+    }
+    finished.push(state);
+    finished.reverse();
+    let mut place = vec![0u32; order.len()];
+    for (at, &text) in order.iter().enumerate() {
+        place[text] = at as u32;
+    }
+    Tensor::cat(finished, 0).select(0, indices(place, &device))
+}
+
+/// See [`super::linear`].
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    x.matmul(weight.transpose()) + bias.unsqueeze()
+}
+
+/// See [`super::similarity`].
+pub fn similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    a.matmul(b.transpose())
+}
+
+/// See [`super::unit_rows`]. The clamp is inside the root, where its gradient is zero, not infinite.
+pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
+    let norm = x.clone().square().sum_dim(1).clamp_min(EPSILON * EPSILON).sqrt();
+    x / norm
+}
+
+/// See [`super::mean_rows`].
+pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
+    let (device, rows) = (x.device(), x.dims()[0]);
+    let mut average = vec![0f32; members.len() * rows];
+    for i in 0..members.len() {
+        let list = members.get(i);
+        for &member in list {
+            average[i * rows + member as usize] += 1.0 / list.len() as f32;
+        }
+    }
+    Tensor::<2>::from_data(TensorData::new(average, [members.len(), rows]), &device).matmul(x)
+}
+
+/// Row numbers as a tensor on `device`.
+pub fn indices(values: impl IntoIterator<Item = u32>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = values.into_iter().map(i64::from).collect();
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
+}

@@ -1,0 +1,1 @@
+//! Retrieval between components and by the published protocol.
