@@ -133,31 +133,34 @@ impl simd::Task for Gates<'_> {
     fn run(self) {
         let h = self.state.len();
         let (state, old) = (&mut self.state[..h], &self.old[..h]);
-        let [ir, iz, in_] = thirds(self.input, h);
+        let [ir, iz, i_n] = thirds(self.input, h);
         let [hr, hz, hn] = thirds(self.product, h);
         let [br, bz, bi] = thirds(self.bias, h);
         let bh = &self.bias[3 * h..][..h];
-        let cell = |j: usize| {
-            let r = sigmoid(ir[j] + hr[j] + br[j]);
-            let z = sigmoid(iz[j] + hz[j] + bz[j]);
-            let hidden = hn[j] + bh[j];
-            let n = tanh(r.mul_add(hidden, in_[j] + bi[j]));
-            (r, z, n, hidden, z.mul_add(old[j] - n, n))
-        };
         if let Some(gates) = self.gates {
             let (rs, rest) = gates.split_at_mut(h);
             let (zs, rest) = rest.split_at_mut(h);
             let (ns, hiddens) = rest.split_at_mut(h);
             let hiddens = &mut hiddens[..h];
             for j in 0..h {
-                (rs[j], zs[j], ns[j], hiddens[j], state[j]) = cell(j);
+                hiddens[j] = hn[j] + bh[j];
+                (rs[j], zs[j]) = (sigmoid(ir[j] + hr[j] + br[j]), sigmoid(iz[j] + hz[j] + bz[j]));
+                (ns[j], state[j]) = blend(rs[j], zs[j], i_n[j] + bi[j], hiddens[j], old[j]);
             }
         } else {
             for j in 0..h {
-                state[j] = cell(j).4;
+                let (r, z) = (sigmoid(ir[j] + hr[j] + br[j]), sigmoid(iz[j] + hz[j] + bz[j]));
+                (_, state[j]) = blend(r, z, i_n[j] + bi[j], hn[j] + bh[j], old[j]);
             }
         }
     }
+}
+
+/// n and the new state from r, z, the two parts of the sum inside n, and the old state.
+#[inline(always)]
+fn blend(r: f32, z: f32, input: f32, hidden: f32, old: f32) -> (f32, f32) {
+    let n = tanh(r.mul_add(hidden, input));
+    (n, z.mul_add(old - n, n))
 }
 
 #[inline(always)]

@@ -37,7 +37,9 @@ impl Plan {
         let mut plan = Self { order, lengths, offsets: vec![0], ..Self::default() };
         let mut known = HashMap::new();
         let mut running = plan.lengths.len();
-        for step in 0..plan.lengths.first().copied().unwrap_or(0) {
+        let steps = plan.lengths.first().copied().unwrap_or(0);
+        while plan.sizes.len() < steps {
+            let step = plan.sizes.len();
             while plan.lengths[running - 1] <= step {
                 running -= 1;
             }

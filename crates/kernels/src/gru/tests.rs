@@ -130,9 +130,9 @@ fn gradients_are_the_slopes_of_the_formulas() {
         assert!((f64::from(ours) - slope).abs() < 2e-4, "{what}: {ours} instead of {slope}");
     };
     for (part, ours) in ours.into_iter().enumerate() {
-        for i in 0..ours.len() {
+        for (i, &ours) in ours.iter().enumerate() {
             let slope = slope(&mut case, &dout, step, |case| &mut case.parts[part][i]);
-            close(ours[i], slope, &format!("parameter {part}, value {i}"));
+            close(ours, slope, &format!("parameter {part}, value {i}"));
         }
     }
     for (row, &token) in plan.distinct().iter().enumerate() {

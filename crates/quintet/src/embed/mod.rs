@@ -1,8 +1,23 @@
 //! Posts + model -> vectors, in memory and on disk.
+//!
+//! [`embed_corpus`] writes a file with a vector per component and post; [`read`] reads it back ([`table`] documents its
+//! columns). [`embed_dataset`] and [`embed_posts`] stay in memory, for validation and evaluation. A post's vectors depend
+//! on the post and the model only, not on its batch or chunk.
 
 use crate::component::PerComponent;
 use crate::features::{Dataset, Dense};
-use crate::model::{Batch, Network};
+use crate::model::Batch;
+
+pub mod corpus;
+pub mod numpy;
+pub mod table;
+
+mod parts;
+mod vectors;
+
+pub use corpus::{Options, Summary, embed_corpus};
+pub use table::{Embedded, Meta, read};
+pub use vectors::{embed_dataset, embed_posts, model_id};
 
 /// Vectors of `n` posts in memory.
 #[derive(Clone, Debug, Default)]
@@ -18,17 +33,5 @@ pub struct Embeddings {
 /// Batch of the posts `indices` of `dataset`, with every usable neighbour (at most `neighbours`, the first ones) per place.
 pub fn batch(dataset: &Dataset, indices: &[usize], components: &[crate::Component], neighbours: usize) -> Batch {
     let _ = (dataset, indices, components, neighbours);
-    todo!()
-}
-
-/// Vectors of the posts `indices` of `dataset`.
-pub fn embed_dataset(
-    network: &Network,
-    dataset: &Dataset,
-    indices: &[usize],
-    components: &[crate::Component],
-    neighbours: usize,
-) -> Embeddings {
-    let _ = (network, dataset, indices, components, neighbours);
     todo!()
 }

@@ -1,8 +1,10 @@
 //! "Here is a dump, give me posts": one file a format, Parquet, check, the synthetic town.
 
 pub mod corpus;
+pub mod extract;
 pub mod parquet;
 pub mod post;
+mod unicode_tables;
 pub mod writer;
 
 pub use corpus::{Corpus, Label, Manifest, Part};
