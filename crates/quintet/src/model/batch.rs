@@ -1,6 +1,6 @@
 //! A batch of posts as plain numbers; every component holds only the posts that have it.
 
-use crate::component::PerComponent;
+use crate::component::{Component, PerComponent};
 
 /// Token sequences of the batch, distinct ones once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,4 +39,17 @@ pub struct Batch {
     pub user: DenseRows,
     /// Content keys per post (equal content, equal key; 0: missing), for masking of false negatives.
     pub keys: Vec<PerComponent<u64>>,
+}
+
+impl Batch {
+    /// Batch positions of the posts that have component `c`, ascending.
+    pub fn rows(&self, c: Component) -> &[u32] {
+        match c {
+            Component::Text => &self.text.rows,
+            Component::Image => &self.image.rows,
+            Component::Hashtags => &self.hashtags.rows,
+            Component::Location => &self.location.rows,
+            Component::User => &self.user.rows,
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! The network behind a plain interface: numbers in, unit vectors out.
 
+use burn::tensor::Device;
+
 use super::batch::Batch;
+use super::joint::Joint;
+use super::params;
 use crate::component::PerComponent;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::features::Dense;
 
 /// Sizes that the features decide.
@@ -20,9 +24,14 @@ pub struct Shapes {
 }
 
 /// The joint model with its weights.
-pub struct Network {}
+pub struct Network {
+    joint: Joint,
+    dim: usize,
+    device: Device,
+}
 
 /// A named weight, as stored in safetensors: name, shape, row-major values.
+#[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// Dotted name, PyTorch's where the layer has a PyTorch counterpart.
     pub name: String,
@@ -35,25 +44,35 @@ pub struct NamedTensor {
 impl Network {
     /// A freshly initialised network (`vsepp.md` section 1); word embedding rows start from `word_rows` `[words, word_dim]`.
     pub fn new(config: &Config, shapes: Shapes, word_rows: &Dense) -> Network {
-        let _ = (config, shapes, word_rows);
-        todo!()
+        Self::new_on(config, shapes, word_rows, &Device::flex())
+    }
+
+    /// [`Network::new`] on a device of choice; `Device::flex()` is the CPU with our kernels.
+    pub fn new_on(config: &Config, shapes: Shapes, word_rows: &Dense, device: &Device) -> Network {
+        let joint = Joint::new(config, shapes, word_rows, device);
+        Network { joint, dim: config.model.dim, device: device.clone() }
     }
 
     /// Dimension of the joint space.
     pub fn dim(&self) -> usize {
-        todo!()
+        self.dim
+    }
+
+    /// Components that the network has a branch for.
+    pub fn components(&self) -> PerComponent<bool> {
+        self.joint.components()
     }
 
     /// Unit vectors per component, `[rows of that component, dim]` in the order of the batch's rows.
     /// A post's vector does not depend on the rest of the batch, bit for bit.
     pub fn embed(&self, batch: &Batch) -> PerComponent<Dense> {
-        let _ = batch;
-        todo!()
+        let pass = self.joint.forward(batch, &self.device);
+        pass.vectors.map(|vectors| Dense { dim: self.dim, values: vectors.map(params::values).unwrap_or_default() })
     }
 
     /// All weights by name.
     pub fn tensors(&self) -> Vec<NamedTensor> {
-        todo!()
+        params::named(&self.joint)
     }
 
     /// Replaces all weights.
@@ -61,7 +80,113 @@ impl Network {
     /// # Errors
     /// If a name is missing or a shape differs.
     pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<()> {
-        let _ = tensors;
-        todo!()
+        let wanted = params::shapes(&self.joint);
+        let found = wanted.iter().map(|(name, shape)| find(tensors, name, shape)).collect::<Result<Vec<_>>>()?;
+        self.edit(|at, _, values| values.copy_from_slice(&found[at].values));
+        Ok(())
+    }
+
+    /// The module, for training.
+    pub(crate) fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    /// Where the weights live.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Edits every weight in place: position (in the order of [`Network::tensors`]), shape, values.
+    pub(crate) fn edit(&mut self, edit: impl FnMut(usize, &[usize], &mut [f32])) {
+        // The module must be moved, not cloned, through the edit: a clone would share its memory.
+        let joint = std::mem::replace(&mut self.joint, Joint::hollow(&self.device));
+        self.joint = params::edit(joint, edit);
+    }
+}
+
+/// The tensor called `name`, of the given shape.
+///
+/// # Errors
+/// If there is none or its shape differs.
+pub(crate) fn find<'a>(tensors: &'a [NamedTensor], name: &str, shape: &[usize]) -> Result<&'a NamedTensor> {
+    let help = "the weights must come from a model with the same configuration and features";
+    let Some(tensor) = tensors.iter().find(|t| t.name == name) else {
+        return Err(Error::input(format!("no tensor is called `{name}`")).help(help));
+    };
+    if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
+        let what = format!("`{name}` has shape {:?} where the model has {shape:?}", tensor.shape);
+        return Err(Error::input(what).help(help));
+    }
+    Ok(tensor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Component;
+    use crate::model::testing;
+
+    #[test]
+    fn a_vector_does_not_depend_on_its_batch() {
+        let network = testing::network(1, 48);
+        let batch = testing::batch(5, 70);
+        let together = network.embed(&batch);
+        for post in 0..batch.size as u32 {
+            let alone = network.embed(&testing::only(&batch, post));
+            for (component, rows) in testing::rows_of(&batch) {
+                match rows.iter().position(|&row| row == post) {
+                    Some(at) => {
+                        assert_eq!(alone[component].values, together[component].row(at), "{component} of {post}")
+                    }
+                    None => assert!(alone[component].is_empty()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_have_unit_length() {
+        let network = testing::network(1, 48);
+        for (component, vectors) in network.embed(&testing::batch(5, 70)).iter() {
+            assert!(!vectors.is_empty());
+            for i in 0..vectors.len() {
+                let length: f32 = vectors.row(i).iter().map(|x| x * x).sum();
+                assert!((length - 1.0).abs() < 1e-5, "{component}: {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_travel_by_name() {
+        let (mut a, b) = (testing::network(1, 16), testing::network(2, 16));
+        assert_ne!(a.tensors(), b.tensors());
+        a.load(&b.tensors()).expect("same shapes");
+        assert_eq!(a.tensors(), b.tensors());
+        let names: Vec<String> = a.tensors().into_iter().map(|t| t.name).collect();
+        assert_eq!(names[..2], ["text.embedding.weight", "text.gru.weight_ih_l0"]);
+        assert!(
+            names.contains(&"location.texts.gru.bias_hh_l0".to_owned()) && names.contains(&"image.fc.bias".to_owned())
+        );
+
+        let mut fewer = b.tensors();
+        fewer.remove(1);
+        let error = a.load(&fewer).expect_err("a weight is missing").to_string();
+        assert!(error.contains("text.gru.weight_ih_l0"), "{error}");
+        let error = a.load(&testing::network(1, 8).tensors()).expect_err("shapes differ").to_string();
+        assert!(error.contains("[48, 12]") && error.contains("[24, 12]"), "{error}");
+    }
+
+    /// Leaving a branch out changes no other branch's initial weights.
+    #[test]
+    fn every_weight_has_its_own_stream() {
+        let of = |components: &[Component]| {
+            let config = Config { components: components.to_vec(), ..Config::default() };
+            let shapes = Shapes { words: 3, word_dim: 2, image_dim: 4, user_dim: 2 };
+            Network::new(&config, shapes, &Dense { dim: 2, values: vec![0.5; 6] }).tensors()
+        };
+        let all = of(&Component::ALL);
+        for tensor in of(&[Component::Image, Component::Location]) {
+            assert!(all.contains(&tensor), "{}", tensor.name);
+        }
     }
 }
