@@ -1,1 +1,0 @@
-//! Retrieval between components and by the published protocol.
