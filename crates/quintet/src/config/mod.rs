@@ -2,6 +2,9 @@
 //!
 //! `configs/*.toml` hold complete examples; unknown keys are errors that name the nearest key.
 
+mod check;
+mod keys;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -334,23 +337,43 @@ impl Config {
         Ok(config)
     }
 
-    /// Parses and checks TOML.
+    /// Parses and checks TOML; keys that do not stand in it have their default. Paths stay as written.
     ///
     /// # Errors
     /// Names the key and the nearest or accepted value.
     pub fn parse(text: &str) -> Result<Config> {
-        let config: Config = toml::from_str(text).map_err(|e| Error::config(e.to_string().trim_end().to_string()))?;
+        let config = keys::parse(text)?;
         config.check()?;
         Ok(config)
     }
 
-    /// The configuration as TOML, complete.
+    /// Sets one key by its dotted name, as in `set("train.epochs", "10")`. The value is TOML, where a string may stand
+    /// without quotes; `none` takes an optional key back. Check the whole with [`Config::check`] after the last one:
+    /// single steps may pass through combinations that fit only together.
+    ///
+    /// # Errors
+    /// Names the key, the nearest key if there is no such one, and what is accepted.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        *self = keys::set(self, key, value)?;
+        Ok(())
+    }
+
+    /// The configuration as TOML, complete but for optional keys that have no value.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()
     }
 
-    fn check(&self) -> Result<()> {
-        Ok(())
+    /// What differs from `other`, as `key: value here, value there`, in the order of the keys.
+    pub fn differences(&self, other: &Config) -> Vec<String> {
+        keys::differences(self, other)
+    }
+
+    /// Checks every value and the combinations that cannot work. What passed needs no further check.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is accepted.
+    pub fn check(&self) -> Result<()> {
+        check::check(self)
     }
 
     /// Whether the model has component `c`.

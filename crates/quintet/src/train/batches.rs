@@ -1,0 +1,233 @@
+//! Which posts a training step sees: the order of an epoch, its batches, neighbours, hidden components.
+//!
+//! Everything random is a function of (seed, epoch, post), so there is no state to save: any step of any epoch can be
+//! built again by its number, on any number of threads.
+
+use std::collections::HashMap;
+
+use quintet_kernels::rng::{Rng, label};
+
+use crate::component::{Component, PerComponent};
+use crate::config::Config;
+use crate::features::dataset::NONE;
+use crate::features::{Dataset, Dense};
+use crate::model::{Batch, DenseRows, Sequences};
+use crate::posts::Part;
+
+/// The training posts of a dataset and how they become batches.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Dataset indices of the posts that training uses, in corpus order.
+    pub posts: Vec<usize>,
+    /// Training posts left out because they have fewer than two usable components.
+    pub too_few_components: usize,
+    /// Training posts left out because their author has `posts_per_author` already.
+    pub author_full: usize,
+    components: Vec<Component>,
+    seed: u64,
+    batch: usize,
+    neighbours: usize,
+    exclude_self: bool,
+    dropout: f64,
+}
+
+impl Plan {
+    /// Chooses the training posts of `dataset` as `config` wants them.
+    pub fn new(dataset: &Dataset, config: &Config) -> Plan {
+        let mut plan = Plan {
+            posts: Vec::new(),
+            too_few_components: 0,
+            author_full: 0,
+            components: config.components.clone(),
+            seed: config.seed,
+            batch: config.train.batch,
+            neighbours: config.location.neighbours,
+            exclude_self: config.location.exclude_self,
+            dropout: config.model.component_dropout,
+        };
+        let mut per_author: HashMap<u64, usize> = HashMap::new();
+        for i in (0..dataset.len()).filter(|&i| dataset.parts[i] == Some(Part::Train)) {
+            if usable(dataset, i, &plan.components, plan.exclude_self).len() < 2 {
+                plan.too_few_components += 1;
+                continue;
+            }
+            let author = dataset.keys[i][Component::User];
+            if config.posts_per_author > 0 && author != 0 {
+                let count = per_author.entry(author).or_default();
+                if *count == config.posts_per_author {
+                    plan.author_full += 1;
+                    continue;
+                }
+                *count += 1;
+            }
+            plan.posts.push(i);
+        }
+        plan
+    }
+
+    /// Steps in an epoch. The last batch may be partial; a single last post joins the batch before it, because alone
+    /// it has no negatives.
+    pub fn steps_per_epoch(&self) -> usize {
+        let full = self.posts.len().div_ceil(self.batch);
+        if self.posts.len() % self.batch == 1 && full > 1 { full - 1 } else { full }
+    }
+
+    /// The order of an epoch: dataset indices, shuffled from seed and epoch alone.
+    pub fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut order = self.posts.clone();
+        Rng::new(self.seed, &[label("epoch order"), epoch as u64]).shuffle(&mut order);
+        order
+    }
+
+    /// Batch `position` of the epoch whose order is `order`, with this epoch's neighbours and hidden components.
+    pub fn batch(&self, dataset: &Dataset, order: &[usize], epoch: usize, position: usize) -> Batch {
+        let last = position + 1 == self.steps_per_epoch();
+        let from = position * self.batch;
+        let to = if last { order.len() } else { from + self.batch };
+        let mut builder = Builder::new(dataset);
+        for &post in &order[from..to] {
+            let mut present = usable(dataset, post, &self.components, self.exclude_self);
+            self.hide(&mut present, epoch, post);
+            let candidates = candidates(dataset, post, self.exclude_self);
+            let neighbours = self.draw(candidates, epoch, post);
+            builder.add(post, &present, &neighbours);
+        }
+        builder.batch
+    }
+
+    /// Hides each present component with probability `dropout`, so that training meets the posts with missing
+    /// components that inference will meet. The two least likely to go always stay.
+    fn hide(&self, present: &mut Vec<Component>, epoch: usize, post: usize) {
+        if self.dropout <= 0.0 {
+            return;
+        }
+        let mut rng = Rng::new(self.seed, &[label("component dropout"), epoch as u64, post as u64]);
+        // One draw for each of the five, so that a post's draws do not depend on what it has.
+        let draws = PerComponent::from_fn(|_| rng.f64());
+        let mut kept = present.clone();
+        kept.sort_by(|a, b| draws[*b].total_cmp(&draws[*a]));
+        let stay = kept.iter().filter(|c| draws[**c] >= self.dropout).count().max(2).min(kept.len());
+        kept.truncate(stay);
+        kept.sort_unstable();
+        *present = kept;
+    }
+
+    /// At most `neighbours` of the candidates, without replacement.
+    fn draw(&self, mut candidates: Vec<u32>, epoch: usize, post: usize) -> Vec<u32> {
+        let wanted = self.neighbours.min(candidates.len());
+        let mut rng = Rng::new(self.seed, &[label("neighbours"), epoch as u64, post as u64]);
+        for i in 0..wanted {
+            let other = i + rng.index(candidates.len() - i);
+            candidates.swap(i, other);
+        }
+        candidates.truncate(wanted);
+        candidates
+    }
+}
+
+/// Batch of the posts `indices` of `dataset` for inference: nothing random, the first `neighbours` usable neighbours of
+/// each place, so a post gives the same numbers in whatever batch it stands. Components outside `components` are left out.
+pub fn inference(dataset: &Dataset, indices: &[usize], components: &[Component], neighbours: usize) -> Batch {
+    let mut builder = Builder::new(dataset);
+    for &post in indices {
+        let mut near = candidates(dataset, post, true);
+        near.truncate(neighbours);
+        builder.add(post, &usable(dataset, post, components, true), &near);
+    }
+    builder.batch
+}
+
+/// The components of post `i` that can go into the network, among `wanted`, in the fixed order.
+pub fn usable(dataset: &Dataset, i: usize, wanted: &[Component], exclude_self: bool) -> Vec<Component> {
+    let has = |c: Component| match c {
+        Component::Text => !dataset.text.get(i).is_empty(),
+        Component::Image => dataset.image[i] != NONE,
+        Component::Hashtags => dataset.hashtags[i] != NONE,
+        Component::Location => any_candidate(dataset, i, exclude_self),
+        Component::User => dataset.user[i] != NONE,
+    };
+    Component::ALL.into_iter().filter(|&c| wanted.contains(&c) && dataset.status[i][c].used() && has(c)).collect()
+}
+
+/// Neighbour candidates of post `i`, in the order of the dataset, without those it must not see.
+fn candidates(dataset: &Dataset, i: usize, exclude_self: bool) -> Vec<u32> {
+    allowed(dataset, i, exclude_self).collect()
+}
+
+fn any_candidate(dataset: &Dataset, i: usize, exclude_self: bool) -> bool {
+    allowed(dataset, i, exclude_self).next().is_some()
+}
+
+fn allowed(dataset: &Dataset, i: usize, exclude_self: bool) -> impl Iterator<Item = u32> {
+    let place = dataset.location[i];
+    let all = if place == NONE { &[][..] } else { dataset.places.get(place as usize) };
+    let excluded = if exclude_self && i < dataset.excluded.len() { dataset.excluded.get(i) } else { &[] };
+    all.iter()
+        .copied()
+        .filter(move |n| !excluded.contains(n) && !dataset.neighbours.get(*n as usize).is_empty())
+}
+
+/// Fills a batch post by post; equal token sequences are stored once.
+struct Builder<'a> {
+    dataset: &'a Dataset,
+    batch: Batch,
+    texts: HashMap<&'a [u32], u32>,
+    neighbours: HashMap<&'a [u32], u32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(dataset: &'a Dataset) -> Self {
+        let rows = |values: &Dense| DenseRows { rows: Vec::new(), values: Dense::new(values.dim) };
+        let batch = Batch {
+            image: rows(&dataset.images),
+            hashtags: rows(&dataset.tags),
+            user: rows(&dataset.users),
+            ..Batch::default()
+        };
+        Builder { dataset, batch, texts: HashMap::new(), neighbours: HashMap::new() }
+    }
+
+    /// Appends post `i` with the components `present` and these neighbours.
+    fn add(&mut self, i: usize, present: &[Component], neighbours: &[u32]) {
+        let (data, row) = (self.dataset, self.batch.size as u32);
+        for &component in present {
+            match component {
+                Component::Text => sequences(&mut self.batch.text, &mut self.texts, row, [data.text.get(i)]),
+                Component::Image => dense(&mut self.batch.image, row, data.images.row(data.image[i] as usize)),
+                Component::Hashtags => dense(&mut self.batch.hashtags, row, data.tags.row(data.hashtags[i] as usize)),
+                Component::Location => {
+                    let texts = neighbours.iter().map(|&n| data.neighbours.get(n as usize));
+                    sequences(&mut self.batch.location, &mut self.neighbours, row, texts);
+                }
+                Component::User => dense(&mut self.batch.user, row, data.users.row(data.user[i] as usize)),
+            }
+        }
+        // Also of what is hidden or left out: posts with the same image are no negatives of each other either way.
+        self.batch.keys.push(data.keys[i]);
+        self.batch.size += 1;
+    }
+}
+
+fn dense(into: &mut DenseRows, row: u32, values: &[f32]) {
+    into.rows.push(row);
+    into.values.push(values);
+}
+
+fn sequences<'a>(
+    into: &mut Sequences,
+    known: &mut HashMap<&'a [u32], u32>,
+    row: u32,
+    texts: impl IntoIterator<Item = &'a [u32]>,
+) {
+    let members: Vec<u32> = texts
+        .into_iter()
+        .map(|tokens| {
+            *known.entry(tokens).or_insert_with(|| {
+                into.tokens.push(tokens.iter().copied());
+                into.tokens.len() as u32 - 1
+            })
+        })
+        .collect();
+    into.rows.push(row);
+    into.members.push(members);
+}
