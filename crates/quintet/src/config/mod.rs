@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
-use crate::error::{AtPath, Error, Result};
+use crate::error::{AtPath, Result};
 
 /// Everything that decides a run. The default is what won on real posts (`docs/results.md`);
 /// `configs/paper.toml` is the published setting.

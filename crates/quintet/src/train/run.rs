@@ -161,7 +161,7 @@ struct Run<'a> {
     optimiser: Optimiser,
     state: State,
     log: Log,
-    model: Writer,
+    model: Writer<'a>,
     seconds_before: f64,
     began: Instant,
 }
