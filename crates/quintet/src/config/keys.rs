@@ -11,7 +11,8 @@ const OPTIONAL: [&str; 1] = ["words.pretrained"];
 
 /// TOML -> configuration, not yet checked.
 pub(super) fn parse(text: &str) -> Result<Config> {
-    let table: Table = text.parse().map_err(|e: toml::de::Error| Error::config(e.to_string().trim_end().to_string()))?;
+    let table: Table =
+        text.parse().map_err(|e: toml::de::Error| Error::config(e.to_string().trim_end().to_string()))?;
     known("", &table, &template())?;
     // From the text and not from the table: these errors show line and column.
     toml::from_str(text).map_err(|e| Error::config(e.to_string().trim_end().to_string()))

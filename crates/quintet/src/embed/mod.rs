@@ -5,8 +5,7 @@
 //! on the post and the model only, not on its batch or chunk.
 
 use crate::component::PerComponent;
-use crate::features::{Dataset, Dense};
-use crate::model::Batch;
+use crate::features::Dense;
 
 pub mod corpus;
 pub mod numpy;
@@ -15,6 +14,7 @@ pub mod table;
 mod parts;
 mod vectors;
 
+pub use crate::train::batches::inference as batch;
 pub use corpus::{Options, Summary, embed_corpus};
 pub use table::{Embedded, Meta, read};
 pub use vectors::{embed_dataset, embed_posts, model_id};
@@ -28,10 +28,4 @@ pub struct Embeddings {
     pub rows: PerComponent<Vec<u32>>,
     /// Unit vectors `[posts that have it, dim]` per component.
     pub vectors: PerComponent<Dense>,
-}
-
-/// Batch of the posts `indices` of `dataset`, with every usable neighbour (at most `neighbours`, the first ones) per place.
-pub fn batch(dataset: &Dataset, indices: &[usize], components: &[crate::Component], neighbours: usize) -> Batch {
-    let _ = (dataset, indices, components, neighbours);
-    todo!()
 }

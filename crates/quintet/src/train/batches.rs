@@ -162,9 +162,7 @@ fn allowed(dataset: &Dataset, i: usize, exclude_self: bool) -> impl Iterator<Ite
     let place = dataset.location[i];
     let all = if place == NONE { &[][..] } else { dataset.places.get(place as usize) };
     let excluded = if exclude_self && i < dataset.excluded.len() { dataset.excluded.get(i) } else { &[] };
-    all.iter()
-        .copied()
-        .filter(move |n| !excluded.contains(n) && !dataset.neighbours.get(*n as usize).is_empty())
+    all.iter().copied().filter(move |n| !excluded.contains(n) && !dataset.neighbours.get(*n as usize).is_empty())
 }
 
 /// Fills a batch post by post; equal token sequences are stored once.

@@ -101,7 +101,10 @@ fn file_name(path: &str) -> &str {
 fn figures(out: &mut String, info: &ModelInfo) -> std::fmt::Result {
     writeln!(out, "## Figures on the dev part{}\n", if info.about.synthetic { " (synthetic)" } else { "" })?;
     if info.weights.directions.is_empty() {
-        return writeln!(out, "None: the dev part has too few posts with two components. The last weights were kept.\n");
+        return writeln!(
+            out,
+            "None: the dev part has too few posts with two components. The last weights were kept.\n"
+        );
     }
     writeln!(
         out,

@@ -18,12 +18,7 @@ pub fn lasting(steps: u32) -> bool {
 
 /// Counts the steps in a row in which `component` looks collapsed; returns what to say when the count gets long, and
 /// when it is over.
-pub fn watch(
-    component: Component,
-    report: &StepReport,
-    settings: &StepSettings,
-    count: &mut u32,
-) -> Option<String> {
+pub fn watch(component: Component, report: &StepReport, settings: &StepSettings, count: &mut u32) -> Option<String> {
     if report.pairs[component] < 2 {
         return None;
     }

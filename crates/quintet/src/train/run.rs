@@ -77,13 +77,7 @@ pub struct Job<'a> {
 /// # Errors
 /// If `into` is in use and `resume` is not asked for, if the run was begun with another configuration or corpus,
 /// if the loss stops being a number, if a file cannot be written, or if the person stops the work (state saved).
-pub fn train(
-    corpus: &Corpus,
-    config: &Config,
-    into: &Path,
-    resume: bool,
-    progress: &dyn Progress,
-) -> Result<Summary> {
+pub fn train(corpus: &Corpus, config: &Config, into: &Path, resume: bool, progress: &dyn Progress) -> Result<Summary> {
     config.check()?;
     // Before the features, which may take long.
     check_folder(into, resume)?;
@@ -304,13 +298,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn log_step(
-        &mut self,
-        epoch: usize,
-        report: &StepReport,
-        settings: &StepSettings,
-        task: &dyn Task,
-    ) -> Result<()> {
+    fn log_step(&mut self, epoch: usize, report: &StepReport, settings: &StepSettings, task: &dyn Task) -> Result<()> {
         let components = &self.job.config.components;
         let loss = report.losses.0.iter().sum();
         let pairs: usize = report.pairs.0.iter().sum();
