@@ -274,10 +274,10 @@ impl<'a> Run<'a> {
             if epoch_ended {
                 self.model.write(&self.network, self.state.step, None)?;
             }
-        } else if epoch_ended || self.state.step % train.validate_every == 0 {
+        } else if epoch_ended || self.state.step.is_multiple_of(train.validate_every) {
             self.validate(epoch, task)?;
         }
-        if self.state.step % train.checkpoint_every == 0 {
+        if self.state.step.is_multiple_of(train.checkpoint_every) {
             self.save()?;
         }
         Ok(())
@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
     /// Schedule: the rate falls to a tenth every `drop_after` epochs (`vsepp.md` section 3); the warm-up sums all hinges.
     fn settings(&self, epoch: usize) -> StepSettings {
         let (train, loss) = (&self.job.config.train, &self.job.config.loss);
-        let drops = if train.drop_after == 0 { 0 } else { epoch / train.drop_after };
+        let drops = epoch.checked_div(train.drop_after).unwrap_or(0);
         let warm = (self.state.step as f64) < loss.warmup_epochs * self.plan.steps_per_epoch() as f64;
         StepSettings {
             learning_rate: train.learning_rate * 0.1f64.powi(drops as i32),
