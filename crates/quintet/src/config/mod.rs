@@ -65,6 +65,8 @@ pub struct Words {
     pub learning_rate: f64,
     /// Sub-sampling threshold of frequent words.
     pub sample: f64,
+    /// Seed of training. Apart from the run's seed, so that runs with several seeds share one set of vectors.
+    pub seed: u64,
     /// Vectors to read (`.bin` or `.vec`) in place of training; relative to the config file.
     pub pretrained: Option<PathBuf>,
 }
@@ -133,6 +135,8 @@ pub struct User {
     pub negatives: usize,
     /// Initial learning rate, falling linearly.
     pub learning_rate: f64,
+    /// Seed of walks and training. Apart from the run's seed, so that runs with several seeds share one set of vectors.
+    pub seed: u64,
     /// Whether an author unknown to the graph gets the mean of those they mention (status `inferred`).
     pub infer: bool,
 }
@@ -244,6 +248,7 @@ impl Default for Words {
             subwords: [3, 6],
             learning_rate: 0.05,
             sample: 1e-4,
+            seed: 1,
             pretrained: None,
         }
     }
@@ -279,6 +284,7 @@ impl Default for User {
             undirected: false,
             negatives: 5,
             learning_rate: 0.025,
+            seed: 1,
             infer: true,
         }
     }
