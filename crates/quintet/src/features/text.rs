@@ -5,12 +5,11 @@
 //! an emoji with its modifiers, and any other symbol, is one token; equal punctuation in a row is one token of at most
 //! three characters.
 
-use std::ops::Range;
-
 use quintet_kernels::rng::label;
 
 use crate::config;
 use crate::posts::Post;
+use crate::posts::extract::{EntityKind, entities};
 
 /// What to do with hashtags that stand in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +98,13 @@ pub fn is_punctuation(token: &str) -> bool {
 fn tokenise(text: &str, keep_mentions: bool, hashtags: InText) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut from = 0;
-    for (range, kind) in entities(text) {
+    for entity in entities(text) {
+        let range = entity.range;
         scan(&text[from..range.start], &mut tokens);
         let body = text[range.clone()].trim_start_matches(['#', '＃', '@', '＠']).to_lowercase();
-        match kind {
-            Kind::Hashtag if hashtags == InText::Keep => tokens.push(body),
-            Kind::Mention if keep_mentions => tokens.push(format!("@{body}")),
+        match entity.kind {
+            EntityKind::Hashtag if hashtags == InText::Keep => tokens.push(body),
+            EntityKind::Mention if keep_mentions => tokens.push(format!("@{body}")),
             _ => {}
         }
         from = range.end;
@@ -217,43 +217,6 @@ fn punctuation(c: char) -> bool {
             | '\u{204A}'..='\u{205E}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301F}'
             | '\u{30FB}' | '\u{FF01}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}' | '\u{FF3B}'..='\u{FF40}'
             | '\u{FF5B}'..='\u{FF65}')
-}
-
-// ENTITIES-PLACEHOLDER
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Hashtag,
-    Mention,
-    Link,
-}
-
-fn entities(text: &str) -> Vec<(Range<usize>, Kind)> {
-    let mut found = Vec::new();
-    let mut i = 0;
-    while i < text.len() {
-        let rest = &text[i..];
-        let step = rest.chars().next().map_or(1, char::len_utf8);
-        let before = text[..i].chars().next_back();
-        let open = before.is_none_or(|c| !c.is_alphanumeric());
-        let run = |ok: fn(char) -> bool| rest[step..].find(|c| !ok(c)).map_or(rest.len(), |e| e + step);
-        let hit = if rest.starts_with("http://") || rest.starts_with("https://") {
-            Some((rest.find(char::is_whitespace).unwrap_or(rest.len()), Kind::Link))
-        } else if open && rest.starts_with(['#', '＃']) {
-            Some((run(|c| c.is_alphanumeric() || c == '_'), Kind::Hashtag))
-        } else if open && rest.starts_with(['@', '＠']) {
-            Some((run(|c| c.is_ascii_alphanumeric() || c == '_'), Kind::Mention))
-        } else {
-            None
-        };
-        match hit {
-            Some((len, kind)) if len > step => {
-                found.push((i..i + len, kind));
-                i += len;
-            }
-            _ => i += step,
-        }
-    }
-    found
 }
 
 #[cfg(test)]

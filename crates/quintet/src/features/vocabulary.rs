@@ -91,7 +91,9 @@ impl Vocabulary {
         }
         let words = lines.enumerate().map(|(i, line)| {
             let pair = line.split_once('\t').and_then(|(word, count)| Some((word.to_string(), count.parse().ok()?)));
-            pair.ok_or_else(|| Error::input("expected `word<tab>count`").at_line(path, i as u64 + 2).help(super::DAMAGED))
+            pair.ok_or_else(|| {
+                Error::input("expected `word<tab>count`").at_line(path, i as u64 + 2).help(super::DAMAGED)
+            })
         });
         Ok(Vocabulary::from_words(words.collect::<Result<_>>()?))
     }

@@ -180,11 +180,19 @@ fn read_bin(path: &Path) -> Result<WordVectors> {
     }
     let (rows, columns) = (bin.i64()?, bin.i64()?);
     if rows != (words + buckets) as i64 || columns != dim as i64 || dim == 0 {
-        return Err(bin.wrong(format!("{rows} x {columns} values for {words} words, {buckets} buckets, {dim} dimensions")));
+        return Err(
+            bin.wrong(format!("{rows} x {columns} values for {words} words, {buckets} buckets, {dim} dimensions"))
+        );
     }
     let rows = bin.floats((words + buckets) * dim)?;
     let subwords = Subwords { shortest, longest, buckets: if longest == 0 { 0 } else { buckets } };
-    Ok(WordVectors::new(entries, tokens.max(0) as u64, subwords, dim, rows[..(words + subwords.buckets) * dim].to_vec()))
+    Ok(WordVectors::new(
+        entries,
+        tokens.max(0) as u64,
+        subwords,
+        dim,
+        rows[..(words + subwords.buckets) * dim].to_vec(),
+    ))
 }
 
 fn read_vec(path: &Path) -> Result<WordVectors> {
@@ -223,8 +231,7 @@ mod tests {
     use crate::progress::Silent;
 
     fn trained() -> Result<(WordVectors, config::Words)> {
-        let settings =
-            config::Words { dim: 8, epochs: 1, min_count: 1, buckets: 50, ..config::Words::default() };
+        let settings = config::Words { dim: 8, epochs: 1, min_count: 1, buckets: 50, ..config::Words::default() };
         let lines = vec![["über", "naïve", "日本", "cat", "cat"].map(String::from).to_vec(); 20];
         Ok((WordVectors::train(&lines, &settings, &Silent::default())?, settings))
     }

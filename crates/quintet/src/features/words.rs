@@ -86,7 +86,9 @@ impl WordVectors {
                     task.advance((done - reported) as u64);
                     reported = done;
                     if progress.interrupted() {
-                        return Err(Error::interrupted("stopped while training word vectors; they start anew next time"));
+                        return Err(Error::interrupted(
+                            "stopped while training word vectors; they start anew next time",
+                        ));
                     }
                 }
             }
