@@ -15,6 +15,7 @@ pub mod image;
 pub mod location;
 pub mod near_duplicates;
 mod numbers;
+pub mod report;
 pub mod skipgram;
 mod store;
 pub mod subwords;
@@ -28,6 +29,7 @@ pub mod words;
 
 pub use dataset::{Dataset, Dense, Ragged, Status};
 pub use fitted::Fitted;
+pub use report::{FeaturesReport, features_report};
 pub use train_posts::TrainPosts;
 pub use vocabulary::Vocabulary;
 pub use words::WordVectors;
