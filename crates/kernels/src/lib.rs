@@ -18,5 +18,6 @@ pub mod matmul;
 pub mod norm;
 pub mod rank;
 pub mod rng;
+mod scratch;
 mod simd;
 pub mod sums;

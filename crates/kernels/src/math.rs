@@ -48,6 +48,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{Level, Task, run_at};
 
     fn worst(range: std::ops::Range<f32>, ours: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64) -> f64 {
         let steps = 400_000;
@@ -76,5 +77,25 @@ mod tests {
         assert_eq!([exp(-infinity), sigmoid(-infinity), tanh(-infinity)], [0.0, 0.0, -1.0]);
         assert!(exp(f32::NAN).is_nan() && sigmoid(f32::NAN).is_nan() && tanh(f32::NAN).is_nan());
         assert_eq!(tanh(0.0), 0.0);
+    }
+
+    struct Everything<'a>(&'a [f32]);
+
+    impl Task for Everything<'_> {
+        type Output = Vec<[u32; 3]>;
+
+        #[inline(always)]
+        fn run(self) -> Self::Output {
+            self.0.iter().map(|&x| [exp(x), sigmoid(x), tanh(x)].map(f32::to_bits)).collect()
+        }
+    }
+
+    #[test]
+    fn every_level_gives_the_same_bits() {
+        let values: Vec<f32> = (-20_000..20_000).map(|i| i as f32 * 0.005_1).collect();
+        let portable = run_at(Level::Portable, Everything(&values));
+        for level in Level::available() {
+            assert!(run_at(level, Everything(&values)) == portable, "{level:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Scores of queries against candidates, a block of queries at a time: the whole matrix is never in memory.
 
 use crate::matmul::{Mat, PackedB, matmul_packed};
+use crate::scratch::Scratch;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 
@@ -24,7 +25,7 @@ pub fn scores(queries: &[f32], candidates: &[f32], dim: usize, visit: impl Fn(us
     let count = candidates.len() / dim;
     let packed = PackedB::new(Mat::new(candidates, count, dim).t());
     let block = (HELD / count.max(1)).clamp(1, MOST_QUERIES);
-    let mut held = vec![0.0; block.min(queries.len() / dim) * count];
+    let mut held = Scratch::new(block.min(queries.len() / dim) * count);
     for (i, queries) in queries.chunks(block * dim).enumerate() {
         let rows = queries.len() / dim;
         let held = &mut held[..rows * count];

@@ -3,6 +3,7 @@
 use super::forward::ROWS_PER_JOB;
 use super::{Grads, Plan, Saved, Weights};
 use crate::matmul::{Mat, PackedB, matmul, matmul_packed};
+use crate::scratch::Scratch;
 use crate::simd;
 use crate::sums::column_sums;
 use rayon::prelude::*;
@@ -42,9 +43,9 @@ pub fn backward(plan: &Plan, saved: &Saved, x: &[f32], weights: &Weights, dout: 
 
 /// `[tokens, 4 h]`: for each packed position the gradients of the sums inside r and z, of W_hn h + b_hn, and of the sum
 /// inside n.
-fn through_time(plan: &Plan, saved: &Saved, weights: &Weights, dout: &[f32]) -> Vec<f32> {
+fn through_time(plan: &Plan, saved: &Saved, weights: &Weights, dout: &[f32]) -> Scratch {
     let h = weights.h;
-    let mut dgates = vec![0.0; plan.tokens() * 4 * h];
+    let mut dgates = Scratch::new(plan.tokens() * 4 * h);
     let mut dstates = vec![0.0; plan.len() * h];
     for (sorted, &place) in plan.order.iter().enumerate() {
         dstates[sorted * h..][..h].copy_from_slice(&dout[place * h..][..h]);
@@ -110,9 +111,10 @@ impl simd::Task for GatesBack<'_> {
 }
 
 /// `[distinct tokens, 3 h]`: the gradient of W_ih x for each distinct token, summed over its positions in order.
-fn per_token(plan: &Plan, dgates: &[f32], h: usize) -> Vec<f32> {
-    let mut dinputs = vec![0.0; plan.distinct().len() * 3 * h];
+fn per_token(plan: &Plan, dgates: &[f32], h: usize) -> Scratch {
+    let mut dinputs = Scratch::new(plan.distinct().len() * 3 * h);
     dinputs.par_chunks_mut(3 * h).with_min_len(ROWS_PER_JOB).enumerate().for_each(|(row, sum)| {
+        sum.fill(0.0);
         for &position in &plan.positions[plan.position_offsets[row]..plan.position_offsets[row + 1]] {
             let dgates = &dgates[position as usize * 4 * h..][..4 * h];
             simd::run(Add { sum: &mut sum[..2 * h], values: &dgates[..2 * h] });
@@ -139,10 +141,14 @@ impl simd::Task for Add<'_> {
 }
 
 /// `[tokens after the first step, h]`: the state before each packed position.
-fn states_before(plan: &Plan, saved: &Saved, h: usize) -> Vec<f32> {
-    let mut states = Vec::new();
-    for step in 1..plan.sizes.len() {
-        states.extend_from_slice(&saved.states[plan.offsets[step - 1] * h..][..plan.sizes[step] * h]);
-    }
+fn states_before(plan: &Plan, saved: &Saved, h: usize) -> Scratch {
+    let first = plan.sizes.first().copied().unwrap_or(0);
+    let mut states = Scratch::new((plan.tokens() - first) * h);
+    states.par_chunks_mut(h.max(1)).with_min_len(ROWS_PER_JOB).enumerate().for_each(|(i, state)| {
+        let position = first + i;
+        let step = plan.offsets.partition_point(|&offset| offset <= position) - 1;
+        let before = plan.offsets[step - 1] + position - plan.offsets[step];
+        state.copy_from_slice(&saved.states[before * h..][..h]);
+    });
     states
 }

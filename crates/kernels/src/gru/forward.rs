@@ -3,6 +3,7 @@
 use super::{Plan, Saved, Weights};
 use crate::math::{sigmoid, tanh};
 use crate::matmul::{Mat, PackedB, matmul, matmul_packed};
+use crate::scratch::Scratch;
 use crate::simd;
 use rayon::prelude::*;
 
@@ -17,8 +18,8 @@ pub(super) const ROWS_PER_JOB: usize = 8;
 pub fn forward(plan: &Plan, x: &[f32], weights: &Weights) -> (Vec<f32>, Saved) {
     let h = weights.h;
     let cell = Cell::new(plan, x, weights);
-    let mut saved = Saved { gates: vec![0.0; plan.tokens() * 4 * h], states: vec![0.0; plan.tokens() * h] };
-    let mut products = vec![0.0; plan.len() * 3 * h];
+    let mut saved = Saved { gates: Scratch::new(plan.tokens() * 4 * h), states: Scratch::new(plan.tokens() * h) };
+    let mut products = Scratch::zeros(plan.len() * 3 * h);
     let zeros = vec![0.0; h];
     for (step, &running) in plan.sizes.iter().enumerate() {
         let from = plan.offsets[step];
@@ -56,7 +57,7 @@ pub fn infer(plan: &Plan, x: &[f32], weights: &Weights) -> Vec<f32> {
     let h = weights.h;
     let cell = Cell::new(plan, x, weights);
     let mut states = vec![0.0; plan.len() * h];
-    let mut products = vec![0.0; plan.len() * 3 * h];
+    let mut products = Scratch::zeros(plan.len() * 3 * h);
     for (step, &running) in plan.sizes.iter().enumerate() {
         let products = &mut products[..running * 3 * h];
         if step > 0 {
@@ -82,7 +83,7 @@ pub fn infer(plan: &Plan, x: &[f32], weights: &Weights) -> Vec<f32> {
 /// What doesn't change from step to step.
 struct Cell {
     /// `[distinct tokens, 3 h]`: W_ih x.
-    inputs: Vec<f32>,
+    inputs: Scratch,
     /// W_hh, transposed and packed.
     recurrent: PackedB,
     /// `[4 h]`: b_ir + b_hr, b_iz + b_hz, b_in, b_hn.
@@ -95,7 +96,7 @@ impl Cell {
         weights.check(plan, x);
         let Weights { e, h, .. } = *weights;
         let distinct = plan.distinct().len();
-        let mut inputs = vec![0.0; distinct * 3 * h];
+        let mut inputs = Scratch::new(distinct * 3 * h);
         matmul(&mut inputs, Mat::new(x, distinct, e), Mat::new(weights.w_ih, 3 * h, e).t(), false);
         let mut bias: Vec<f32> = weights.b_ih.iter().zip(weights.b_hh).map(|(i, h)| i + h).collect();
         bias[2 * h..].copy_from_slice(&weights.b_ih[2 * h..]);

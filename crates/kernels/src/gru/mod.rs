@@ -15,6 +15,8 @@ pub use backward::backward;
 pub use forward::{forward, infer};
 pub use plan::Plan;
 
+use crate::scratch::Scratch;
+
 /// Weights in PyTorch's layout: the rows of the gates r, z, n one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights<'a> {
@@ -46,9 +48,9 @@ impl Weights<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
     /// `[tokens, 4 h]`: r, z, n and W_hn h + b_hn of each packed position.
-    gates: Vec<f32>,
+    gates: Scratch,
     /// `[tokens, h]`: the state after each packed position.
-    states: Vec<f32>,
+    states: Scratch,
 }
 
 /// Gradients of a batch.

@@ -11,8 +11,8 @@
 mod pack;
 mod tile;
 
+use crate::scratch::Scratch;
 use crate::simd::{Level, Shared};
-use pack::Panels;
 use rayon::prelude::*;
 use tile::{COLS, ROWS, Tile};
 
@@ -57,7 +57,8 @@ impl<'a> Mat<'a> {
 /// A right-hand matrix in the order in which the product reads it, to be used many times.
 #[derive(Clone, Default)]
 pub struct PackedB {
-    panels: Panels,
+    /// As [`pack::pack_b`] makes them.
+    panels: Scratch,
     k: usize,
     n: usize,
 }
@@ -65,15 +66,7 @@ pub struct PackedB {
 impl PackedB {
     /// Packs `b` `[k, n]`.
     pub fn new(b: Mat) -> Self {
-        let mut packed = Self::default();
-        packed.repack(b);
-        packed
-    }
-
-    /// Packs another matrix into the same memory.
-    pub fn repack(&mut self, b: Mat) {
-        self.panels.pack_b(b, b.rows * b.cols >= PARALLEL_PACK);
-        (self.k, self.n) = (b.rows, b.cols);
+        Self { panels: pack::pack_b(b), k: b.rows, n: b.cols }
     }
 }
 
@@ -88,10 +81,7 @@ pub fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
 /// [`matmul`] with the instructions of `level`, which must be one of [`Level::available`].
 fn matmul_at(level: Level, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
     assert_eq!(a.cols, b.rows, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.rows, b.cols);
-    pack::with_buffers(|[for_a, for_b]| {
-        for_b.pack_b(b, b.rows * b.cols >= PARALLEL_PACK);
-        product(level, c, a, for_a, Right { panels: for_b, k: b.rows, n: b.cols }, accumulate);
-    });
+    product(level, c, a, &PackedB::new(b), accumulate);
 }
 
 /// C = A B, or C += A B with `accumulate`, for a packed B.
@@ -100,27 +90,17 @@ fn matmul_at(level: Level, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
 /// If the shapes disagree.
 pub fn matmul_packed(c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     assert_eq!(a.cols, b.k, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.k, b.n);
-    let right = Right { panels: &b.panels, k: b.k, n: b.n };
-    pack::with_buffers(|[for_a, _]| product(Level::best(), c, a, for_a, right, accumulate));
+    product(Level::best(), c, a, b, accumulate);
 }
 
-/// Values of k that a tile takes at a time: 48 columns of them (24 KiB) stay in the first-level cache.
-const DEPTH: usize = 128;
+/// Most values of k that a tile takes at a time: 48 columns of them (30 KiB) stay in the first-level cache.
+const DEPTH: usize = 160;
 /// Rows of C in a task: their part of A stays in the second-level cache.
 const TASK_ROWS: usize = 32 * ROWS;
-/// Matrices from this size on are packed by several threads.
-const PARALLEL_PACK: usize = 1 << 15;
 /// Products with at least this many multiplications are shared between threads.
-const PARALLEL_PRODUCT: usize = 1 << 19;
+const PARALLEL: usize = 1 << 19;
 
-#[derive(Clone, Copy)]
-struct Right<'a> {
-    panels: &'a Panels,
-    k: usize,
-    n: usize,
-}
-
-fn product(level: Level, c: &mut [f32], a: Mat, for_a: &mut Panels, b: Right, accumulate: bool) {
+fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     let (m, n, k) = (a.rows, b.n, b.k);
     assert_eq!(c.len(), m * n, "C must hold {m}x{n} values");
     if k == 0 && !accumulate {
@@ -129,7 +109,7 @@ fn product(level: Level, c: &mut [f32], a: Mat, for_a: &mut Panels, b: Right, ac
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    for_a.pack_a(a, m * k >= PARALLEL_PACK);
+    let a = pack::pack_a(a);
     let (row_tasks, panels) = (m.div_ceil(TASK_ROWS), n.div_ceil(COLS));
     // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();
@@ -140,9 +120,9 @@ fn product(level: Level, c: &mut [f32], a: Mat, for_a: &mut Panels, b: Right, ac
         let rows = row_task * TASK_ROWS..m.min((row_task + 1) * TASK_ROWS);
         let cols = panels * col_task / col_tasks..panels * (col_task + 1) / col_tasks;
         // SAFETY: the tasks' blocks of rows and panels are disjoint and lie in C; both operands are packed.
-        unsafe { block(level, c, for_a.as_ptr(), b, rows, cols, accumulate) };
+        unsafe { block(level, c, &a, b, rows, cols, accumulate) };
     };
-    if threads > 1 && m * n * k >= PARALLEL_PRODUCT {
+    if threads > 1 && m * n * k >= PARALLEL {
         (0..row_tasks * col_tasks).into_par_iter().with_max_len(1).for_each(task);
     } else {
         (0..row_tasks * col_tasks).for_each(task);
@@ -152,20 +132,22 @@ fn product(level: Level, c: &mut [f32], a: Mat, for_a: &mut Panels, b: Right, ac
 /// The tiles of some rows and some panels of columns.
 ///
 /// # Safety
-/// `a` must be packed with `b.k` columns, `rows` must start at a multiple of `ROWS`, and the block must lie in C and
+/// `a` must be packed with `b.k` columns by [`pack::pack_a`], `rows` must start at a multiple of `ROWS`, and the block must lie in C and
 /// be used by nobody else.
 unsafe fn block(
     level: Level,
     c: Shared<f32>,
-    a: *const f32,
-    b: Right,
+    a: &[f32],
+    b: &PackedB,
     rows: std::ops::Range<usize>,
     panels: std::ops::Range<usize>,
     accumulate: bool,
 ) {
-    let Right { n, k, .. } = b;
-    for from in (0..k).step_by(DEPTH) {
-        let depth = DEPTH.min(k - from);
+    let (n, k) = (b.n, b.k);
+    // Even parts: a short last one would move C for little work.
+    let part = k.div_ceil(k.div_ceil(DEPTH));
+    for from in (0..k).step_by(part) {
+        let depth = part.min(k - from);
         for panel in panels.clone() {
             let col = panel * COLS;
             for row in rows.clone().step_by(ROWS) {
@@ -178,7 +160,7 @@ unsafe fn block(
                         cols: COLS.min(n - col),
                         accumulate: accumulate || from > 0,
                     };
-                    let a = a.add((row / ROWS * k + from) * ROWS);
+                    let a = a.as_ptr().add((row / ROWS * k + from) * ROWS);
                     let b = b.panels.as_ptr().add((panel * k + from) * COLS);
                     tile::tile(level, depth, a, b, tile);
                 }

@@ -45,7 +45,7 @@ proptest! {
 
     #[test]
     fn every_level_layout_and_thread_count_gives_the_bits_of_the_definition(
-        (m, n, k) in (0usize..40, 0usize..110, prop_oneof![0usize..20, 120usize..140]),
+        (m, n, k) in (0usize..40, 0usize..110, prop_oneof![0usize..20, DEPTH - 5..DEPTH + 5]),
         layouts in (0u8..3, 0u8..3),
         accumulate: bool,
         seed: u64,
@@ -93,17 +93,6 @@ fn a_row_does_not_depend_on_the_other_rows() {
         matmul_packed(&mut alone, Mat::new(&x[row * k..], 1, k), &b, false);
         assert_eq!(bits(&alone), bits(&all[row * n..][..n]), "row {row}");
     }
-}
-
-#[test]
-fn memory_is_reused_for_a_smaller_matrix() {
-    let (x, y) = (random(5, 100), random(6, 100 * 100));
-    let mut packed = PackedB::new(Mat::new(&y, 100, 100));
-    packed.repack(Mat::new(&y, 10, 7));
-    let (mut c, mut expected) = (vec![0.0; 70], vec![0.0; 70]);
-    matmul_packed(&mut c, Mat::new(&x, 10, 10), &packed, false);
-    plain(&mut expected, Mat::new(&x, 10, 10), Mat::new(&y, 10, 7), false);
-    assert_eq!(bits(&c), bits(&expected));
 }
 
 #[test]
