@@ -4,6 +4,7 @@ pub mod corpus;
 pub mod extract;
 pub mod parquet;
 pub mod post;
+pub mod town;
 mod unicode_tables;
 pub mod writer;
 
