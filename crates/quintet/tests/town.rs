@@ -1,4 +1,5 @@
 //! The synthetic town keeps its word: same seed, same bytes; the truth fits the posts; the ceiling is one.
+#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! "Here is a dump, give me posts": one file a format, Parquet, check, the synthetic town.
 
+pub mod check;
 pub mod corpus;
 pub mod extract;
 pub mod parquet;

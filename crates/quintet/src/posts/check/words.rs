@@ -1,0 +1,39 @@
+//! Texts made comparable: what is left when case, punctuation, tags, mentions and links are gone.
+
+/// Texts of fewer words say the same by chance ("good morning"); they don't count as duplicates.
+pub const SHORTEST: usize = 4;
+
+/// The words of a text in lower case, without hashtags, mentions, links and the mark of a retweet.
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for token in text.split_whitespace() {
+        let is_link = token.contains("://") || token.starts_with("www.");
+        if is_link || token.starts_with(['#', '@', '＃', '＠']) || token == "RT" {
+            continue;
+        }
+        // Scripts without spaces come out as one long word per run, which still compares well.
+        let parts = token.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        words.extend(parts.map(str::to_lowercase));
+    }
+    words
+}
+
+/// 64 bits of a hash of `bytes`, never 0.
+pub fn hash(bytes: &[u8]) -> u64 {
+    let digest = blake3::hash(bytes);
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_le_bytes(first).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dress_does_not_matter() {
+        let plain = words("a dog in the snow");
+        assert_eq!(words("RT @you: A dog, in the SNOW! #dog https://t.example/1"), plain);
+        assert!(words("#tag @who https://t.example/2").is_empty());
+    }
+}
