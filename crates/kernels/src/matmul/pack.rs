@@ -56,10 +56,12 @@ fn pack_panel<const WIDTH: usize>(x: Mat, row: usize, from: usize, out: &mut [f3
         }
     } else if x.col_stride == 1 {
         let k = out.len() / WIDTH;
-        for i in 0..rows {
-            let values = &x.data[start + i * x.row_stride..][..k];
-            for (out, &value) in out.iter_mut().skip(i).step_by(WIDTH).zip(values) {
-                *out = value;
+        let row = |i: usize| &x.data[start + i * x.row_stride..][..k];
+        for i in (0..rows).step_by(4) {
+            if i + 4 <= rows {
+                transpose::<WIDTH>([row(i), row(i + 1), row(i + 2), row(i + 3)], &mut out[i..]);
+            } else {
+                (i..rows).for_each(|i| spread::<WIDTH>(row(i), &mut out[i..]));
             }
         }
     } else {
@@ -67,6 +69,31 @@ fn pack_panel<const WIDTH: usize>(x: Mat, row: usize, from: usize, out: &mut [f3
             for (i, out) in out[..rows].iter_mut().enumerate() {
                 *out = x.data[start + i * x.row_stride + p * x.col_stride];
             }
+        }
+    }
+}
+
+/// Writes `values[p]` to `out[p * WIDTH]`.
+fn spread<const WIDTH: usize>(values: &[f32], out: &mut [f32]) {
+    for (out, &value) in out.iter_mut().step_by(WIDTH).zip(values) {
+        *out = value;
+    }
+}
+
+/// Writes `rows[i][p]` to `out[p * WIDTH + i]`, 4 by 4 values at a time, which compilers turn into vector shuffles: up to
+/// twice as fast as one value at a time.
+fn transpose<const WIDTH: usize>(rows: [&[f32]; 4], out: &mut [f32]) {
+    let (blocks, rests): ([_; 4], [_; 4]) =
+        (rows.map(|row| row.as_chunks::<4>().0), rows.map(|row| row.as_chunks::<4>().1));
+    let [a, b, c, d] = blocks;
+    for (p, (((a, b), c), d)) in a.iter().zip(b).zip(c).zip(d).enumerate() {
+        for q in 0..4 {
+            out[(4 * p + q) * WIDTH..][..4].copy_from_slice(&[a[q], b[q], c[q], d[q]]);
+        }
+    }
+    for (i, rest) in rests.into_iter().enumerate() {
+        if !rest.is_empty() {
+            spread::<WIDTH>(rest, &mut out[4 * a.len() * WIDTH + i..]);
         }
     }
 }
