@@ -1,0 +1,143 @@
+//! A table: aligned text for terminals, Markdown, HTML.
+
+use serde::Serialize;
+
+use super::escape;
+
+/// Rows of cells under column names. Columns of numbers are set flush right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    title: Option<String>,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+    note: Option<String>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Table {
+        Table { title: None, columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new(), note: None }
+    }
+
+    /// What the table shows, set above it.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Table {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// What a reader must know to read it (number of items, meaning of an interval), set below it.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Table {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// Appends a row; missing cells are empty, surplus ones are left out.
+    #[must_use]
+    pub fn row<S: Into<String>>(mut self, cells: impl IntoIterator<Item = S>) -> Table {
+        self.push(cells);
+        self
+    }
+
+    /// Appends a row in place, as [`Table::row`] does.
+    pub fn push<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        let mut row: Vec<String> = cells.into_iter().map(Into::into).collect();
+        row.resize(self.columns.len(), String::new());
+        self.rows.push(row);
+    }
+
+    /// Whether every cell of column `c` looks like a number ("-", "" and "n/a" may stand between).
+    fn numeric(&self, c: usize) -> bool {
+        let number = |cell: &str| {
+            cell.trim_start_matches(['-', '+', '<', '>', '±', ' ']).starts_with(|d: char| d.is_ascii_digit())
+        };
+        let filler = |cell: &str| matches!(cell.trim(), "" | "-" | "–" | "n/a");
+        let cells = || self.rows.iter().map(|row| row[c].as_str());
+        cells().any(number) && cells().all(|cell| number(cell) || filler(cell))
+    }
+
+    /// Aligned columns for a terminal, ending in a line break.
+    pub fn plain(&self) -> String {
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|c| self.rows.iter().map(|row| width(&row[c])).chain([width(&self.columns[c])]).max().unwrap_or(0))
+            .collect();
+        let line = |cells: &[String]| {
+            let cells: Vec<String> = cells
+                .iter()
+                .enumerate()
+                .map(|(c, cell)| {
+                    let gap = " ".repeat(widths[c] - width(cell));
+                    if self.numeric(c) { gap + cell } else { format!("{cell}{gap}") }
+                })
+                .collect();
+            cells.join("  ").trim_end().to_owned() + "\n"
+        };
+        let mut out = self.title.as_ref().map(|t| format!("{t}\n")).unwrap_or_default();
+        out.push_str(&line(&self.columns));
+        let rule: Vec<String> = widths.iter().map(|&w| "-".repeat(w)).collect();
+        out.push_str(&(rule.join("  ") + "\n"));
+        self.rows.iter().for_each(|row| out.push_str(&line(row)));
+        if let Some(note) = &self.note {
+            out.push_str(&format!("{note}\n"));
+        }
+        out
+    }
+
+    /// A Markdown table, ending in a line break.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|c| c.replace('|', "\\|").replace('\n', " ")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut out = self.title.as_ref().map(|t| format!("**{t}**\n\n")).unwrap_or_default();
+        out.push_str(&line(&self.columns));
+        let rule: Vec<&str> = (0..self.columns.len()).map(|c| if self.numeric(c) { "---:" } else { "---" }).collect();
+        out.push_str(&format!("|{}|\n", rule.join("|")));
+        self.rows.iter().for_each(|row| out.push_str(&line(row)));
+        if let Some(note) = &self.note {
+            out.push_str(&format!("\n{note}\n"));
+        }
+        out
+    }
+
+    /// A `figure` that scrolls sideways where the screen is narrow.
+    pub(super) fn html(&self) -> String {
+        let row = |cells: &[String], tag: &str| {
+            let cells = cells.iter().enumerate().map(|(c, cell)| {
+                let class = if self.numeric(c) { " class=\"n\"" } else { "" };
+                let scope = if tag == "th" { " scope=\"col\"" } else { "" };
+                format!("<{tag}{scope}{class}>{}</{tag}>", escape(cell))
+            });
+            format!("<tr>{}</tr>\n", cells.collect::<String>())
+        };
+        let caption = self.title.as_ref().map(|t| format!("<caption>{}</caption>", escape(t))).unwrap_or_default();
+        let body: String = self.rows.iter().map(|cells| row(cells, "td")).collect();
+        let note = self.note.as_ref().map(|n| format!("<p class=\"small\">{}</p>\n", escape(n))).unwrap_or_default();
+        format!(
+            "<div class=\"table\"><table>{caption}<thead>{}</thead>\n<tbody>{body}</tbody></table></div>\n{note}",
+            row(&self.columns, "th")
+        )
+    }
+}
+
+/// Columns a cell takes on a terminal; characters are counted, which is right for the Latin text we print.
+fn width(cell: &str) -> usize {
+    cell.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let table = Table::new(["model", "R@1", "note"])
+            .row(["ours", "12.5", ""])
+            .row(["chance", "0.1", "1 in 1,000"])
+            .row(["x"]);
+        let want = "model    R@1  note\n------  ----  ----------\nours    12.5\nchance   0.1  1 in 1,000\nx\n";
+        assert_eq!(table.plain(), want);
+        assert!(table.markdown().contains("|---|---:|---|"));
+    }
+}
