@@ -195,7 +195,7 @@ impl Progress for Quiet<'_> {
     }
 }
 
-fn merge_parquet(parts: &Parts, chunks: usize, meta: &Meta, into: &Path) -> Result<Summary> {
+pub(super) fn merge_parquet(parts: &Parts, chunks: usize, meta: &Meta, into: &Path) -> Result<Summary> {
     let mut counts = Counts::default();
     atomic::write(into, |out| {
         let mut writer = meta.writer(out, into)?;
@@ -209,7 +209,7 @@ fn merge_parquet(parts: &Parts, chunks: usize, meta: &Meta, into: &Path) -> Resu
     Ok(counts.summary(meta))
 }
 
-fn merge_numpy(parts: &Parts, chunks: usize, meta: &Meta, into: &Path) -> Result<Summary> {
+pub(super) fn merge_numpy(parts: &Parts, chunks: usize, meta: &Meta, into: &Path) -> Result<Summary> {
     let mut counts = Counts::default();
     let ids = into.with_extension("ids.txt");
     atomic::write(&ids, |out| {

@@ -12,6 +12,8 @@ pub mod numpy;
 pub mod table;
 
 mod parts;
+#[cfg(test)]
+mod tests;
 mod vectors;
 
 pub use crate::train::batches::inference as batch;

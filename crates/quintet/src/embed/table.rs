@@ -177,11 +177,21 @@ impl Meta {
     }
 }
 
-/// A Parquet failure at `path`, as I/O error where it is one.
+/// A Parquet failure at `path`: what the operating system said, where it was that.
 pub(super) fn parquet_error(path: &Path, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => Error::io(path, *source),
+            Err(other) => damaged(path, ParquetError::External(other)),
+        },
+        other => damaged(path, other),
+    }
+}
+
+fn damaged(path: &Path, error: ParquetError) -> Error {
     Error::input(error.to_string())
         .at(path)
-        .help("a full disk, or a file that is damaged or was not written by `quintet embed`")
+        .help("the file is damaged or was not written by `quintet embed`; embed again")
         .caused_by(error)
 }
 

@@ -19,6 +19,8 @@ pub mod trivial;
 pub mod validation;
 
 mod scores;
+#[cfg(test)]
+mod tests;
 
 pub use evaluation::{Options, evaluate};
 pub use ours::run;

@@ -1,12 +1,14 @@
 //! Our model's retrieval figures on a corpus: posts -> numbers -> vectors -> [`evaluate`].
 
+use std::collections::HashMap;
+
 use quintet_kernels::rng::{Rng, label};
 
 use super::evaluation::{Options, evaluate};
 use super::report::RetrievalReport;
 use crate::embed;
 use crate::error::{Error, Result};
-use crate::posts::{Corpus, Post};
+use crate::posts::{Corpus, Part, Post};
 use crate::progress::Progress;
 use crate::train::ModelFolder;
 
@@ -27,7 +29,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<RetrievalReport> {
     let parts = corpus.parts()?;
-    let mut posts = choose(corpus, options)?;
+    let mut posts = choose(corpus, &parts, options)?;
     if options.max_posts > 0 && posts.len() > options.max_posts {
         posts = draw(posts, options.max_posts, options.bootstrap.seed);
     }
@@ -46,8 +48,7 @@ pub fn run(
 }
 
 /// The posts of the asked part and source, in corpus order.
-fn choose(corpus: &Corpus, options: &Options) -> Result<Vec<Post>> {
-    let parts = corpus.parts()?;
+fn choose(corpus: &Corpus, parts: &HashMap<String, Part>, options: &Options) -> Result<Vec<Post>> {
     let mut chosen = Vec::new();
     for chunk in corpus.chunks(CHUNK)? {
         chosen.extend(chunk?.into_iter().filter(|post| {

@@ -144,7 +144,7 @@ impl RetrievalReport {
     /// What was evaluated, in one line: `town (synthetic), dev part, 500 posts`.
     pub fn subject(&self) -> String {
         let mut line = self.corpus.clone();
-        if self.synthetic {
+        if self.synthetic && !line.contains("synthetic") {
             line.push_str(" (synthetic)");
         }
         match self.options.part {
