@@ -146,6 +146,8 @@ fn embed_chunks(
     progress: &dyn Progress,
 ) -> Result<(usize, u64)> {
     let part_of = corpus.parts()?;
+    // Authors outside the mention graph are inferred from their mentions in the whole corpus: one pass, not one a chunk.
+    let inferred = model.fitted.inferred_users(corpus, progress)?;
     let (mut chunks, mut resumed) = (0, 0);
     let task = progress.task("posts", Some(corpus.len() as u64), "posts");
     for posts in corpus.chunks(options.chunk.max(1))? {
@@ -160,7 +162,7 @@ fn embed_chunks(
             if progress.interrupted() {
                 return Err(stopped());
             }
-            let dataset = model.fitted.numbers(corpus, &posts, &part_of, progress)?;
+            let dataset = model.fitted.numbers_with(corpus, &posts, &part_of, &inferred, progress)?;
             let indices: Vec<usize> = (0..dataset.len()).collect();
             let embeddings =
                 embed_posts(model, &dataset, &indices, &meta.components, &Quiet(progress)).map_err(|_| stopped())?;
