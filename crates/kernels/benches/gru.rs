@@ -3,12 +3,19 @@
 
 use divan::counter::ItemsCount;
 use quintet_kernels::gru::{Plan, Weights, backward, forward, infer};
+use quintet_kernels::matmul::Precision;
 use quintet_kernels::rng::Rng;
 
 const SEQUENCES: usize = 128;
 const E: usize = 300;
-/// Length of the state, number of threads.
-const CASES: [(usize, usize); 4] = [(512, 1), (512, 2), (1024, 1), (1024, 2)];
+/// Length of the state, number of threads, precision.
+const CASES: [(usize, usize, Precision); 5] = [
+    (512, 2, Precision::F32),
+    (1024, 1, Precision::F32),
+    (1024, 2, Precision::F32),
+    (1024, 1, Precision::Bf16),
+    (1024, 2, Precision::Bf16),
+];
 
 fn main() {
     divan::main();
@@ -19,11 +26,12 @@ struct Setup {
     x: Vec<f32>,
     parts: [Vec<f32>; 4],
     h: usize,
+    precision: Precision,
     pool: rayon::ThreadPool,
 }
 
 impl Setup {
-    fn new((h, threads): (usize, usize)) -> Self {
+    fn new((h, threads, precision): (usize, usize, Precision)) -> Self {
         let mut rng = Rng::new(1, &[]);
         let (mut offsets, mut tokens) = (vec![0], Vec::new());
         for _ in 0..SEQUENCES {
@@ -36,12 +44,12 @@ impl Setup {
         let x = values(plan.distinct().len() * E);
         let parts = [values(3 * h * E), values(3 * h * h), values(3 * h), values(3 * h)];
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
-        Self { plan, x, parts, h, pool }
+        Self { plan, x, parts, h, precision, pool }
     }
 
     fn weights(&self) -> Weights<'_> {
         let [w_ih, w_hh, b_ih, b_hh] = &self.parts;
-        Weights { w_ih, w_hh, b_ih, b_hh, e: E, h: self.h }
+        Weights { w_ih, w_hh, b_ih, b_hh, e: E, h: self.h, precision: self.precision }
     }
 
     fn tokens(&self) -> ItemsCount {
@@ -50,14 +58,14 @@ impl Setup {
 }
 
 #[divan::bench(args = CASES)]
-fn inference(bencher: divan::Bencher, case: (usize, usize)) {
+fn inference(bencher: divan::Bencher, case: (usize, usize, Precision)) {
     let setup = Setup::new(case);
     let run = || infer(&setup.plan, &setup.x, &setup.weights());
     bencher.counter(setup.tokens()).bench_local(|| setup.pool.install(run));
 }
 
 #[divan::bench(args = CASES)]
-fn forward_and_backward(bencher: divan::Bencher, case: (usize, usize)) {
+fn forward_and_backward(bencher: divan::Bencher, case: (usize, usize, Precision)) {
     let setup = Setup::new(case);
     let dout = vec![0.01; SEQUENCES * setup.h];
     let run = || {

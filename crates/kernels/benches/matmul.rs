@@ -2,7 +2,7 @@
 //! second are floating-point operations (2 m n k) per second.
 
 use divan::counter::ItemsCount;
-use quintet_kernels::matmul::{Mat, PackedB, matmul, matmul_packed};
+use quintet_kernels::matmul::{Mat, PackedB, Precision, matmul, matmul_packed};
 
 /// Rows of A, inner length, columns of B: a GRU step at two batch sizes, input projection, the gradient of a weight.
 const SHAPES: [(usize, usize, usize); 4] =
@@ -47,11 +47,21 @@ fn transposed<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usiz
 /// B packed before: the recurrent product of a GRU.
 #[divan::bench(args = SHAPES, consts = [1, 2])]
 fn packed<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usize, usize)) {
+    with_packed(bencher, THREADS, shape, Precision::F32);
+}
+
+/// The same with bfloat16 factors.
+#[divan::bench(args = SHAPES, consts = [1, 2])]
+fn packed_bf16<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usize, usize)) {
+    with_packed(bencher, THREADS, shape, Precision::Bf16);
+}
+
+fn with_packed(bencher: divan::Bencher, threads: usize, shape: (usize, usize, usize), precision: Precision) {
     let (m, k, n) = shape;
     let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
-    let b = PackedB::new(Mat::new(&b, n, k).t());
+    let b = PackedB::new(Mat::new(&b, n, k).t(), precision);
     let c = std::sync::Mutex::new(vec![0f32; m * n]);
-    bench(bencher.counter(flops(shape)), THREADS, || {
+    bench(bencher.counter(flops(shape)), threads, || {
         matmul_packed(&mut c.lock().expect("no panic"), Mat::new(&a, m, k), &b, false);
     });
 }

@@ -1,6 +1,6 @@
 //! Scores of queries against candidates, a block of queries at a time: the whole matrix is never in memory.
 
-use crate::matmul::{Mat, PackedB, matmul_packed};
+use crate::matmul::{Mat, PackedB, Precision, matmul_packed};
 use crate::scratch::Scratch;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -23,7 +23,7 @@ pub fn scores(queries: &[f32], candidates: &[f32], dim: usize, visit: impl Fn(us
     let whole = |values: &[f32]| values.len().is_multiple_of(dim);
     assert!(whole(queries) && whole(candidates), "queries and candidates must be rows of {dim}");
     let count = candidates.len() / dim;
-    let packed = PackedB::new(Mat::new(candidates, count, dim).t());
+    let packed = PackedB::new(Mat::new(candidates, count, dim).t(), Precision::F32);
     let block = (HELD / count.max(1)).clamp(1, MOST_QUERIES);
     let mut held = Scratch::new(block.min(queries.len() / dim) * count);
     for (i, queries) in queries.chunks(block * dim).enumerate() {

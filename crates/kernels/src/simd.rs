@@ -14,6 +14,9 @@ pub enum Level {
     /// AVX-512 F, VL, DQ and BW with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// The same and AVX-512 BF16.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
 }
 
 impl Level {
@@ -28,6 +31,9 @@ impl Level {
                 levels.push(Self::Avx2);
                 if has_avx512() {
                     levels.push(Self::Avx512);
+                    if has!("avx512bf16") {
+                        levels.push(Self::Avx512Bf16);
+                    }
                 }
             }
         }
@@ -72,7 +78,7 @@ pub(crate) fn run_at<T: Task>(level: Level, task: T) -> T::Output {
         Level::Avx2 => unsafe { run_avx2(task) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { run_avx512(task) },
+        Level::Avx512 | Level::Avx512Bf16 => unsafe { run_avx512(task) },
     }
 }
 

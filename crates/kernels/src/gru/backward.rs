@@ -2,7 +2,7 @@
 
 use super::forward::ROWS_PER_JOB;
 use super::{Grads, Plan, Saved, Weights};
-use crate::matmul::{Mat, PackedB, matmul, matmul_packed};
+use crate::matmul::{Mat, PackedB, matmul_as, matmul_packed};
 use crate::scratch::Scratch;
 use crate::simd;
 use crate::sums::column_sums;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 /// If a slice doesn't have the shape that [`Weights`] and the plan say, or `saved` is from another batch.
 pub fn backward(plan: &Plan, saved: &Saved, x: &[f32], weights: &Weights, dout: &[f32]) -> Grads {
     weights.check(plan, x);
-    let Weights { e, h, .. } = *weights;
+    let Weights { e, h, precision, .. } = *weights;
     let (tokens, distinct) = (plan.tokens(), plan.distinct().len());
     assert_eq!(saved.states.len(), tokens * h, "the saved states are from another batch");
     assert_eq!(dout.len(), plan.len() * h, "dout must be [sequences, h]");
@@ -31,13 +31,13 @@ pub fn backward(plan: &Plan, saved: &Saved, x: &[f32], weights: &Weights, dout: 
     let mut dw_hh = vec![0.0; 3 * h * h];
     let states = states_before(plan, saved, h);
     let after_first = Mat::strided(&dgates[first * 4 * h..], tokens - first, 3 * h, 4 * h, 1);
-    matmul(&mut dw_hh, after_first.t(), Mat::new(&states, tokens - first, h), false);
+    matmul_as(precision, &mut dw_hh, after_first.t(), Mat::new(&states, tokens - first, h), false);
 
     let mut dw_ih = vec![0.0; 3 * h * e];
     let dinputs = Mat::new(&dinputs, distinct, 3 * h);
-    matmul(&mut dw_ih, dinputs.t(), Mat::new(x, distinct, e), false);
+    matmul_as(precision, &mut dw_ih, dinputs.t(), Mat::new(x, distinct, e), false);
     let mut dx = vec![0.0; distinct * e];
-    matmul(&mut dx, dinputs, Mat::new(weights.w_ih, 3 * h, e), false);
+    matmul_as(precision, &mut dx, dinputs, Mat::new(weights.w_ih, 3 * h, e), false);
     Grads { dx, dw_ih, dw_hh, db_ih, db_hh }
 }
 
@@ -50,7 +50,7 @@ fn through_time(plan: &Plan, saved: &Saved, weights: &Weights, dout: &[f32]) -> 
     for (sorted, &place) in plan.order.iter().enumerate() {
         dstates[sorted * h..][..h].copy_from_slice(&dout[place * h..][..h]);
     }
-    let recurrent = PackedB::new(Mat::new(weights.w_hh, 3 * h, h));
+    let recurrent = PackedB::new(Mat::new(weights.w_hh, 3 * h, h), weights.precision);
     let zeros = vec![0.0; h];
     for (step, &running) in plan.sizes.iter().enumerate().rev() {
         let from = plan.offsets[step];

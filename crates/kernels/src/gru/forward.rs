@@ -2,7 +2,7 @@
 
 use super::{Plan, Saved, Weights};
 use crate::math::{sigmoid, tanh};
-use crate::matmul::{Mat, PackedB, matmul, matmul_packed};
+use crate::matmul::{Mat, PackedB, matmul_as, matmul_packed};
 use crate::scratch::Scratch;
 use crate::simd;
 use rayon::prelude::*;
@@ -94,16 +94,16 @@ struct Cell {
 impl Cell {
     fn new(plan: &Plan, x: &[f32], weights: &Weights) -> Self {
         weights.check(plan, x);
-        let Weights { e, h, .. } = *weights;
+        let Weights { e, h, precision, .. } = *weights;
         let distinct = plan.distinct().len();
         let mut inputs = Scratch::new(distinct * 3 * h);
-        matmul(&mut inputs, Mat::new(x, distinct, e), Mat::new(weights.w_ih, 3 * h, e).t(), false);
+        matmul_as(precision, &mut inputs, Mat::new(x, distinct, e), Mat::new(weights.w_ih, 3 * h, e).t(), false);
         let mut bias: Vec<f32> = weights.b_ih.iter().zip(weights.b_hh).map(|(i, h)| i + h).collect();
         bias[2 * h..].copy_from_slice(&weights.b_ih[2 * h..]);
         bias.extend_from_slice(&weights.b_hh[2 * h..]);
         // A product with the zero state is skipped, so the weights are needed from the second step on.
         let recurrent = if plan.sizes.len() > 1 { Mat::new(weights.w_hh, 3 * h, h).t() } else { Mat::new(&[], 0, 0) };
-        Self { inputs, recurrent: PackedB::new(recurrent), bias, h }
+        Self { inputs, recurrent: PackedB::new(recurrent, precision), bias, h }
     }
 
     fn input(&self, row: u32) -> &[f32] {

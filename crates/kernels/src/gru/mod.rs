@@ -15,6 +15,7 @@ pub use backward::backward;
 pub use forward::{forward, infer};
 pub use plan::Plan;
 
+use crate::matmul::Precision;
 use crate::scratch::Scratch;
 
 /// Weights in PyTorch's layout: the rows of the gates r, z, n one after the other.
@@ -32,6 +33,8 @@ pub struct Weights<'a> {
     pub e: usize,
     /// Length of a state.
     pub h: usize,
+    /// Precision of the factors of all matrix products; sums, gates and states are f32.
+    pub precision: Precision,
 }
 
 impl Weights<'_> {

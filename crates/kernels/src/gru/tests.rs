@@ -27,7 +27,7 @@ impl Case {
 
     fn weights(&self) -> Weights<'_> {
         let [w_ih, w_hh, b_ih, b_hh] = &self.parts;
-        Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h }
+        Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h, precision: Precision::F32 }
     }
 
     fn plan(&self) -> Plan {
@@ -169,6 +169,27 @@ fn the_thread_count_changes_no_bit() {
     };
     let one = run(1);
     assert!(run(2) == one && run(7) == one);
+}
+
+/// Rounding to 8 bits costs about 2^-9 per factor, averaged over many.
+#[test]
+fn bfloat16_comes_close() {
+    let lengths: Vec<usize> = (0..20).map(|i| 1 + i % 6).collect();
+    let case = Case::new(9, &lengths, 20, 33);
+    let plan = case.plan();
+    let x = case.x(&plan);
+    let dout = vec![1.0; plan.len() * case.h];
+    let run = |precision: Precision| {
+        let weights = Weights { precision, ..case.weights() };
+        let (out, saved) = forward(&plan, &x, &weights);
+        let grads = backward(&plan, &saved, &x, &weights, &dout);
+        [out, grads.dx, grads.dw_ih, grads.dw_hh, grads.db_ih, grads.db_hh]
+    };
+    for (part, (exact, rounded)) in run(Precision::F32).iter().zip(&run(Precision::Bf16)).enumerate() {
+        let length = |values: &mut dyn Iterator<Item = f32>| values.map(|x| x * x).sum::<f32>().sqrt();
+        let error = length(&mut exact.iter().zip(rounded).map(|(a, b)| a - b)) / length(&mut exact.iter().copied());
+        assert!(error > 1e-5 && error < 1e-2, "part {part} is off by {error}");
+    }
 }
 
 #[test]

@@ -6,8 +6,10 @@
 //!   rows, on the other rows, or on its place. So a post's vector doesn't depend on the batch it came in.
 //!
 //! Both follow from one rule: element (i, j) is the chain `c = fma(a[i, k], b[k, j], c)` for k = 0, 1, 2, ...
+//! (with [`Precision::Bf16`] for rounded factors).
 //! The blocking is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
+mod bf16;
 mod pack;
 mod tile;
 
@@ -54,6 +56,28 @@ impl<'a> Mat<'a> {
     }
 }
 
+/// How the factors of a product are held. Sums are always f32, and the promises hold for both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 24 significant bits.
+    #[default]
+    F32,
+    /// 8 significant bits: twice as fast where the processor multiplies bfloat16 (AVX-512 BF16), slower than f32
+    /// elsewhere. Each two k are added as `fma(a[k], b[k], fma(a[k + 1], b[k + 1], c))`, with zeros after the last k;
+    /// subnormal numbers count as zero.
+    Bf16,
+}
+
+impl Precision {
+    /// Steps of the innermost loop for `k` products.
+    fn steps(self, k: usize) -> usize {
+        match self {
+            Self::F32 => k,
+            Self::Bf16 => k.div_ceil(2),
+        }
+    }
+}
+
 /// A right-hand matrix in the order in which the product reads it, to be used many times.
 #[derive(Clone, Default)]
 pub struct PackedB {
@@ -61,12 +85,13 @@ pub struct PackedB {
     panels: Scratch,
     k: usize,
     n: usize,
+    precision: Precision,
 }
 
 impl PackedB {
-    /// Packs `b` `[k, n]`.
-    pub fn new(b: Mat) -> Self {
-        Self { panels: pack::pack_b(b), k: b.rows, n: b.cols }
+    /// Packs `b` `[k, n]`; products with it have this precision.
+    pub fn new(b: Mat, precision: Precision) -> Self {
+        Self { panels: pack::pack_b(b, precision), k: b.rows, n: b.cols, precision }
     }
 }
 
@@ -75,13 +100,15 @@ impl PackedB {
 /// # Panics
 /// If the shapes disagree.
 pub fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
-    matmul_at(Level::best(), c, a, b, accumulate);
+    matmul_as(Precision::F32, c, a, b, accumulate);
 }
 
-/// [`matmul`] with the instructions of `level`, which must be one of [`Level::available`].
-fn matmul_at(level: Level, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
-    assert_eq!(a.cols, b.rows, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.rows, b.cols);
-    product(level, c, a, &PackedB::new(b), accumulate);
+/// [`matmul`] with factors of the given precision.
+///
+/// # Panics
+/// If the shapes disagree.
+pub fn matmul_as(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    matmul_packed(c, a, &PackedB::new(b, precision), accumulate);
 }
 
 /// C = A B, or C += A B with `accumulate`, for a packed B.
@@ -89,19 +116,20 @@ fn matmul_at(level: Level, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
 /// # Panics
 /// If the shapes disagree.
 pub fn matmul_packed(c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
-    assert_eq!(a.cols, b.k, "A is {}x{}, B is {}x{}", a.rows, a.cols, b.k, b.n);
     product(Level::best(), c, a, b, accumulate);
 }
 
-/// Most values of k that a tile takes at a time: 48 columns of them (30 KiB) stay in the first-level cache.
+/// Most steps of k that a tile takes at a time: 48 columns of them (30 KiB) stay in the first-level cache.
 const DEPTH: usize = 160;
 /// Rows of C in a task: their part of A stays in the second-level cache.
 const TASK_ROWS: usize = 32 * ROWS;
 /// Products with at least this many multiplications are shared between threads.
 const PARALLEL: usize = 1 << 19;
 
+/// [`matmul_packed`] with the instructions of `level`, which must be one of [`Level::available`].
 fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     let (m, n, k) = (a.rows, b.n, b.k);
+    assert_eq!(a.cols, k, "A is {m}x{}, B is {k}x{n}", a.cols);
     assert_eq!(c.len(), m * n, "C must hold {m}x{n} values");
     if k == 0 && !accumulate {
         c.fill(0.0);
@@ -109,7 +137,7 @@ fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    let a = pack::pack_a(a);
+    let a = pack::pack_a(a, b.precision);
     let (row_tasks, panels) = (m.div_ceil(TASK_ROWS), n.div_ceil(COLS));
     // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();
@@ -132,8 +160,8 @@ fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
 /// The tiles of some rows and some panels of columns.
 ///
 /// # Safety
-/// `a` must be packed with `b.k` columns by [`pack::pack_a`], `rows` must start at a multiple of `ROWS`, and the block must lie in C and
-/// be used by nobody else.
+/// `a` must be packed by [`pack::pack_a`] with the columns and the precision of `b`, `rows` must start at a multiple of
+/// `ROWS`, and the block must lie in C and be used by nobody else.
 unsafe fn block(
     level: Level,
     c: Shared<f32>,
@@ -143,15 +171,16 @@ unsafe fn block(
     panels: std::ops::Range<usize>,
     accumulate: bool,
 ) {
-    let (n, k) = (b.n, b.k);
+    let PackedB { n, precision, .. } = *b;
+    let steps = precision.steps(b.k);
     // Even parts: a short last one would move C for little work.
-    let part = k.div_ceil(k.div_ceil(DEPTH));
-    for from in (0..k).step_by(part) {
-        let depth = part.min(k - from);
+    let part = steps.div_ceil(steps.div_ceil(DEPTH));
+    for from in (0..steps).step_by(part) {
+        let depth = part.min(steps - from);
         for panel in panels.clone() {
             let col = panel * COLS;
             for row in rows.clone().step_by(ROWS) {
-                // SAFETY: panel `p` of a packed operand starts at `p * k * width`; the tile is cut to C's edges.
+                // SAFETY: panel `p` of a packed operand starts at `p * steps * width`; the tile is cut to C's edges.
                 unsafe {
                     let tile = Tile {
                         c: c.at(row * n + col),
@@ -160,9 +189,9 @@ unsafe fn block(
                         cols: COLS.min(n - col),
                         accumulate: accumulate || from > 0,
                     };
-                    let a = a.as_ptr().add((row / ROWS * k + from) * ROWS);
-                    let b = b.panels.as_ptr().add((panel * k + from) * COLS);
-                    tile::tile(level, depth, a, b, tile);
+                    let a = a.as_ptr().add((row / ROWS * steps + from) * ROWS);
+                    let b = b.panels.as_ptr().add((panel * steps + from) * COLS);
+                    tile::tile(level, precision, depth, a, b, tile);
                 }
             }
         }

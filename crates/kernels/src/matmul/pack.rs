@@ -1,36 +1,46 @@
 //! Copies matrices into the order in which the tiles read them.
 
-use super::Mat;
+use super::bf16::Join;
 use super::tile::{COLS, ROWS};
+use super::{Mat, Precision};
 use crate::scratch::Scratch;
-use crate::simd::Shared;
+use crate::simd::{self, Shared};
 use rayon::prelude::*;
 
 /// Matrices from this size on are packed by several threads.
 const PARALLEL: usize = 1 << 15;
 
-/// The rows of `a` in panels of `ROWS`: panel, k, row. Missing rows are 0.
-pub(super) fn pack_a(a: Mat) -> Scratch {
-    pack::<ROWS>(a)
+/// The rows of `a` in panels of `ROWS`: panel, step of k, row. Missing rows are 0.
+pub(super) fn pack_a(a: Mat, precision: Precision) -> Scratch {
+    pack::<ROWS>(a, precision)
 }
 
-/// The columns of `b` in panels of `COLS`: panel, k, column. Missing columns are 0.
-pub(super) fn pack_b(b: Mat) -> Scratch {
-    pack::<COLS>(b.t())
+/// The columns of `b` in panels of `COLS`: panel, step of k, column. Missing columns are 0.
+pub(super) fn pack_b(b: Mat, precision: Precision) -> Scratch {
+    pack::<COLS>(b.t(), precision)
 }
 
-/// The rows of `x` in panels of `WIDTH`: panel, k, row.
-fn pack<const WIDTH: usize>(x: Mat) -> Scratch {
-    let (panels, k) = (x.rows.div_ceil(WIDTH), x.cols);
-    let mut packed = Scratch::new(panels * k * WIDTH);
+/// The rows of `x` in panels of `WIDTH`: panel, step of k, row.
+fn pack<const WIDTH: usize>(x: Mat, precision: Precision) -> Scratch {
+    let (panels, k, steps) = (x.rows.div_ceil(WIDTH), x.cols, precision.steps(x.cols));
+    let mut packed = Scratch::new(panels * steps * WIDTH);
     let out = Shared::new(&mut packed);
     let blocks = k.div_ceil(BLOCK);
     let one = |task: usize| {
         let (panel, block) = (task / blocks, task % blocks);
         let (from, to) = (block * BLOCK, k.min((block + 1) * BLOCK));
-        // SAFETY: tasks write disjoint ranges of k of disjoint panels, within the size above.
-        let out = unsafe { out.slice((panel * k + from) * WIDTH, (to - from) * WIDTH) };
-        pack_panel::<WIDTH>(x, panel * WIDTH, from, out);
+        let (first, last) = (precision.steps(from), precision.steps(to));
+        // SAFETY: tasks write disjoint steps of disjoint panels, within the size above.
+        let out = unsafe { out.slice((panel * steps + first) * WIDTH, (last - first) * WIDTH) };
+        match precision {
+            Precision::F32 => pack_panel::<WIDTH>(x, panel * WIDTH, from, out),
+            Precision::Bf16 => {
+                // The values of an odd last step stay 0.
+                let mut values = [0.0; BLOCK * COLS];
+                pack_panel::<WIDTH>(x, panel * WIDTH, from, &mut values[..(to - from) * WIDTH]);
+                simd::run(Join::<WIDTH> { values: &values, out });
+            }
+        }
     };
     if x.rows * k >= PARALLEL {
         (0..panels * blocks).into_par_iter().with_min_len(4).for_each(one);
@@ -40,7 +50,7 @@ fn pack<const WIDTH: usize>(x: Mat) -> Scratch {
     packed
 }
 
-/// Values of k packed at a time: a panel's block stays in the first-level cache while its rows are read.
+/// Values of k packed at a time, an even number: a panel's block stays in the first-level cache while its rows are read.
 const BLOCK: usize = 64;
 
 /// Packs rows `row..row + WIDTH` of `x`, columns from `from` on, into `out` (k, row).

@@ -10,17 +10,38 @@ fn random(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// The definition: one chain of fused multiply-adds per element.
-fn plain(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+fn plain(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    let at = |x: Mat, i: usize, j: usize| x.data[i * x.row_stride + j * x.col_stride];
     for i in 0..a.rows {
         for j in 0..b.cols {
-            let mut sum = if accumulate { c[i * b.cols + j] } else { 0.0 };
-            for k in 0..a.cols {
-                let x = a.data[i * a.row_stride + k * a.col_stride];
-                sum = x.mul_add(b.data[k * b.row_stride + j * b.col_stride], sum);
+            let sum = &mut c[i * b.cols + j];
+            if !accumulate {
+                *sum = 0.0;
             }
-            c[i * b.cols + j] = sum;
+            if precision == Precision::F32 {
+                (0..a.cols).for_each(|k| *sum = at(a, i, k).mul_add(at(b, k, j), *sum));
+            } else {
+                for k in (0..a.cols.next_multiple_of(2)).map(|k| k ^ 1) {
+                    let factors = if k < a.cols { [at(a, i, k), at(b, k, j)] } else { [0.0; 2] };
+                    let [x, y] = factors.map(|factor| flush(round(factor)));
+                    *sum = flush(x.mul_add(y, flush(*sum)));
+                }
+            }
         }
     }
+}
+
+/// The nearest number whose low 16 bits are 0, the even one of two, found by comparing distances.
+fn round(x: f32) -> f32 {
+    let below = f32::from_bits(x.to_bits() & 0xffff_0000);
+    let above = f32::from_bits((x.to_bits() & 0xffff_0000) + 0x1_0000);
+    let (down, up) = ((f64::from(x) - f64::from(below)).abs(), (f64::from(above) - f64::from(x)).abs());
+    let odd = below.to_bits() & 0x1_0000 != 0;
+    if up < down || up == down && odd { above } else { below }
+}
+
+fn flush(x: f32) -> f32 {
+    if x.is_subnormal() { 0f32.copysign(x) } else { x }
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -48,21 +69,23 @@ proptest! {
         (m, n, k) in (0usize..40, 0usize..110, prop_oneof![0usize..20, DEPTH - 5..DEPTH + 5]),
         layouts in (0u8..3, 0u8..3),
         accumulate: bool,
+        bf16: bool,
+        tiny: bool,
         seed: u64,
     ) {
+        let precision = if bf16 { Precision::Bf16 } else { Precision::F32 };
         let (x, y) = (random(seed, m * (2 * k + 3)), random(seed ^ 1, k * (2 * n + 3)));
+        // Tiny factors make subnormal products.
+        let scale = |values: Vec<f32>| values.into_iter().map(|v| if tiny { v * 1e-19 } else { v }).collect::<Vec<_>>();
+        let (x, y, start) = (scale(x), scale(y), scale(scale(random(seed ^ 2, m * n))));
         let (a, b) = (matrix(&x, m, k, layouts.0), matrix(&y, k, n, layouts.1));
-        let start = random(seed ^ 2, m * n);
         let mut expected = start.clone();
-        plain(&mut expected, a, b, accumulate);
+        plain(precision, &mut expected, a, b, accumulate);
         for level in Level::available() {
             let mut c = start.clone();
-            matmul_at(level, &mut c, a, b, accumulate);
+            product(level, &mut c, a, &PackedB::new(b, precision), accumulate);
             prop_assert_eq!(bits(&c), bits(&expected), "{:?}", level);
         }
-        let mut c = start.clone();
-        matmul_packed(&mut c, a, &PackedB::new(b), accumulate);
-        prop_assert_eq!(bits(&c), bits(&expected), "packed");
     }
 }
 
@@ -73,7 +96,7 @@ fn shared_work_gives_the_bits_of_the_definition_at_any_thread_count() {
     let (x, y) = (random(1, m * k), random(2, k * n));
     let (a, b) = (Mat::new(&x, m, k), Mat::new(&y, k, n));
     let mut expected = vec![0.0; m * n];
-    plain(&mut expected, a, b, false);
+    plain(Precision::F32, &mut expected, a, b, false);
     for threads in [1, 2, 3, 8] {
         let mut c = vec![f32::NAN; m * n];
         pool(threads).install(|| matmul(&mut c, a, b, false));
@@ -85,7 +108,7 @@ fn shared_work_gives_the_bits_of_the_definition_at_any_thread_count() {
 fn a_row_does_not_depend_on_the_other_rows() {
     let (m, n, k) = (67, 130, 300);
     let (x, y) = (random(3, m * k), random(4, k * n));
-    let b = PackedB::new(Mat::new(&y, k, n));
+    let b = PackedB::new(Mat::new(&y, k, n), Precision::F32);
     let mut all = vec![0.0; m * n];
     matmul_packed(&mut all, Mat::new(&x, m, k), &b, false);
     for row in [0, 5, 8, 66] {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use quintet_kernels::gru;
+use quintet_kernels::matmul::Precision;
 
 use super::custom::{CustomOp, Output, apply, input};
 use super::{GruWeights, Texts};
@@ -26,7 +27,7 @@ struct GruLast {
 
 impl GruLast {
     fn weights<'a>(&self, [_, w_ih, w_hh, b_ih, b_hh]: [&'a [f32]; 5]) -> gru::Weights<'a> {
-        gru::Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h }
+        gru::Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h, precision: Precision::F32 }
     }
 
     fn output(&self, states: Vec<f32>) -> Output {
