@@ -1,21 +1,16 @@
 //! Texts made comparable: what is left when case, punctuation, tags, mentions and links are gone.
 
+use crate::posts::extract::strip;
+
 /// Texts of fewer words say the same by chance ("good morning"); they don't count as duplicates.
 pub const SHORTEST: usize = 4;
 
 /// The words of a text in lower case, without hashtags, mentions, links and the mark of a retweet.
 pub fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for token in text.split_whitespace() {
-        let is_link = token.contains("://") || token.starts_with("www.");
-        if is_link || token.starts_with(['#', '@', '＃', '＠']) || token == "RT" {
-            continue;
-        }
-        // Scripts without spaces come out as one long word per run, which still compares well.
-        let parts = token.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
-        words.extend(parts.map(str::to_lowercase));
-    }
-    words
+    // Scripts without spaces come out as one long word per run, which still compares well.
+    let text = strip(text);
+    let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty() && *part != "RT");
+    parts.map(str::to_lowercase).collect()
 }
 
 /// 64 bits of a hash of `bytes`, never 0.

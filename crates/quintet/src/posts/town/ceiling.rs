@@ -9,12 +9,13 @@
 //! ```
 //!
 //! and ranking by these odds maximises every recall@k (Neyman and Pearson's lemma, one candidate against another).
-//! Posts that share a candidate (an author, a district, an image file, the same words or tags) add their odds. Candidates that tie
-//! cannot be told apart by anyone, so a tie counts by its expectation over random order: a hit among the first k of m
+//! Posts that share a candidate (an author, a district, an image, the same words or tags) add their odds. Where several
+//! answers are right, they are independent given the query, so the same order is best. Candidates that tie cannot be
+//! told apart by anyone, so a tie counts by its expectation over random order: a hit among the first k of m
 //! tied candidates with c right ones has probability 1 - C(m-c, k) / C(m, k). A model's own pessimistic rank can only be
 //! lower, apart from the luck of a finite sample.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -23,34 +24,35 @@ use super::oracle::{Oracle, Shown};
 use super::truth::{read_options, read_rows};
 use super::world::World;
 use crate::component::{Component, PerComponent};
+use crate::config;
+use crate::embed::Embeddings;
 use crate::error::{Error, Result};
-use crate::posts::{Corpus, Part};
-
-/// The k of recall@k.
-pub const AT: [usize; 3] = [1, 5, 10];
+use crate::features::dataset::NONE;
+use crate::features::text::{content_key, post_tokens, tags, text_key};
+use crate::metrics::CUTS;
+use crate::posts::{Corpus, Part, Post};
+use crate::tasks::retrieval::evaluation::{Content, Task, content};
 
 /// The best that can be expected of one direction of retrieval.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bound {
-    /// Number of queries.
+    /// Number of distinct queries.
     pub queries: usize,
-    /// Number of different candidates.
+    /// Number of distinct candidates.
     pub candidates: usize,
-    /// Expected recall@1/5/10, in `[0, 1]`.
+    /// Expected recall@1, 5, 10 in percent of queries.
     pub recall: [f64; 3],
-    /// Median of the rank over queries and random order of ties.
+    /// Median rank over queries and random orders of ties.
     pub median_rank: f64,
 }
 
-/// Ceilings of every direction in one part.
+/// Ceilings of every direction that has queries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ceiling {
-    /// Part the figures are for.
-    pub part: Part,
     /// From one component to another: (query, target, bound).
     pub pairs: Vec<(Component, Component, Bound)>,
     /// The published protocol: all other components of the post together find the target.
-    pub protocol: Vec<(Component, Bound)>,
+    pub published: Vec<(Component, Bound)>,
 }
 
 impl Ceiling {
@@ -60,142 +62,119 @@ impl Ceiling {
     }
 
     /// The bound of the published protocol for `target`.
-    pub fn protocol(&self, target: Component) -> Option<&Bound> {
-        self.protocol.iter().find(|(t, _)| *t == target).map(|(_, bound)| bound)
+    pub fn published(&self, target: Component) -> Option<&Bound> {
+        self.published.iter().find(|(t, _)| *t == target).map(|(_, bound)| bound)
     }
 }
 
-/// A post as the oracle sees it.
-struct Seen {
-    shown: Shown,
-    /// Number of the candidate it belongs to, per component (equal content, equal number).
-    candidate: PerComponent<usize>,
-}
-
-/// Different contents of one component.
-#[derive(Default)]
-struct Candidates {
-    numbers: HashMap<String, usize>,
-    /// Symbol and number of posts of each.
-    all: Vec<(usize, f64)>,
-}
-
-impl Candidates {
-    fn add(&mut self, content: String, symbol: usize) -> usize {
-        let number = *self.numbers.entry(content).or_insert(self.all.len());
-        if number == self.all.len() {
-            self.all.push((symbol, 0.0));
-        }
-        self.all[number].1 += 1.0;
-        number
-    }
-}
-
-/// Ceilings of retrieval within `part` of a town.
+/// Ceilings of retrieval among the posts of `part` of a town, contents told apart as `quintet eval retrieval` does.
 ///
 /// # Errors
 /// If `corpus` is no town of this version, or a file cannot be read.
 pub fn ceiling(corpus: &Corpus, part: Part) -> Result<Ceiling> {
-    let world = World::new(&read_options(corpus.root())?);
-    let oracle = Oracle::new(&world);
-    let mut candidates: [Candidates; Component::COUNT] = Default::default();
-    let seen = see(corpus, part, &world, &oracle, &mut candidates)?;
-    let bound = |target: Component, query: Option<Component>| {
-        bound(&oracle, &seen, &candidates[target as usize], target, query)
-    };
-    let mut pairs = Vec::new();
-    let mut protocol = Vec::new();
-    for target in Component::ALL {
-        for query in Component::ALL.into_iter().filter(|&q| q != target) {
-            pairs.push((query, target, bound(target, Some(query))));
-        }
-        protocol.push((target, bound(target, None)));
-    }
-    pairs.sort_by_key(|&(query, target, _)| (query, target));
-    Ok(Ceiling { part, pairs, protocol })
-}
-
-fn see(
-    corpus: &Corpus,
-    part: Part,
-    world: &World,
-    oracle: &Oracle,
-    candidates: &mut [Candidates; Component::COUNT],
-) -> Result<Vec<Seen>> {
     let parts = corpus.parts()?;
-    let truth: HashMap<String, _> =
-        read_rows(corpus.root())?.into_iter().map(|row| (row.post_id.clone(), row)).collect();
-    let accounts: HashMap<&str, _> = world.accounts.iter().map(|a| (a.profile.id.as_str(), a)).collect();
-    let places: HashMap<&str, usize> = world.places.iter().enumerate().map(|(l, p)| (p.id.as_str(), l)).collect();
-    let mut seen = Vec::new();
+    let (mut ids, mut keys) = (Vec::new(), Vec::new());
     for chunk in corpus.chunks(4096)? {
         for post in chunk?.into_iter().filter(|post| parts.get(&post.id) == Some(&part)) {
-            let row = truth
-                .get(&post.id)
-                .ok_or_else(|| Error::input(format!("post {} is not in truth.csv", post.id)).at(corpus.root()))?;
-            let author = post.author.as_ref().map_or("", |a| a.id.as_str());
-            let shown = PerComponent([
-                row.shown_text,
-                row.shown_image,
-                row.shown_hashtags,
-                post.place.as_ref().and_then(|p| places.get(p.id.as_str()).copied()),
-                accounts.get(author).and_then(|a| oracle.class_of(a)),
-            ]);
-            let mut tags: Vec<String> = post.hashtags.iter().map(|t| t.to_lowercase()).collect();
-            tags.sort();
-            let contents = PerComponent([
-                words_of(&post.text),
-                post.images.first().and_then(|i| i.path.clone()).unwrap_or_default(),
-                tags.join(" "),
-                post.place.as_ref().map(|p| p.id.clone()).unwrap_or_default(),
-                author.to_owned(),
-            ]);
-            let mut contents = contents.0.into_iter();
-            let candidate = PerComponent::from_fn(|c| {
-                let content = contents.next().unwrap_or_default();
-                shown[c].map_or(usize::MAX, |symbol| candidates[c as usize].add(content, symbol))
-            });
-            seen.push(Seen { shown, candidate });
+            keys.push(content_keys(&post));
+            ids.push(post.id);
         }
     }
-    Ok(seen)
+    let has = |c| keys.iter().map(|k: &PerComponent<u64>| if k[c] == 0 { NONE } else { 0 }).collect();
+    let presence = Embeddings { rows: PerComponent::from_fn(has), ..Embeddings::default() };
+    ceiling_of(corpus, &ids, &presence, &keys)
 }
 
-/// The words of a text without what belongs to other components.
-fn words_of(text: &str) -> String {
-    let word = |w: &&str| !w.starts_with(['#', '@']) && !w.starts_with("https://") && *w != "RT" && *w != ":";
-    text.split_whitespace().filter(word).collect::<Vec<_>>().join(" ")
-}
-
-/// The bound of finding `target`, by `query` alone or (none) by all other components.
-fn bound(
-    oracle: &Oracle,
-    seen: &[Seen],
-    candidates: &Candidates,
-    target: Component,
-    query: Option<Component>,
-) -> Bound {
-    // Any text of an image answers it.
-    let mut texts_of_image: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    if query == Some(Component::Image) && target == Component::Text {
-        for post in seen.iter().filter(|p| p.shown[Component::Image].is_some() && p.shown[target].is_some()) {
-            texts_of_image.entry(post.candidate[Component::Image]).or_default().insert(post.candidate[target]);
-        }
-    }
-    let ask = |post: &Seen| -> Option<Ties> {
-        post.shown[target]?;
-        let shown = PerComponent::from_fn(|c| post.shown[c].filter(|_| query.is_none_or(|q| q == c) && c != target));
-        shown.0.iter().any(Option::is_some).then(|| {
-            let scores = oracle.scores(&shown, target);
-            let right = match texts_of_image.get(&post.candidate[Component::Image]) {
-                Some(texts) => texts.iter().copied().collect(),
-                None => vec![post.candidate[target]],
-            };
-            Ties::of(&candidates.all, &scores, &right)
-        })
+/// Ceilings for exactly the queries and candidates of a model: the posts `ids`, where the components that have a row in
+/// `embeddings` take part, and equal `keys` are equal contents (`Dataset::keys`).
+///
+/// # Errors
+/// If `corpus` is no town of this version, or a file cannot be read.
+pub fn ceiling_of(
+    corpus: &Corpus,
+    ids: &[String],
+    embeddings: &Embeddings,
+    keys: &[PerComponent<u64>],
+) -> Result<Ceiling> {
+    let world = World::new(&read_options(corpus.root())?);
+    let oracle = Oracle::new(&world);
+    let shown = shown(corpus, ids, &world, &oracle)?;
+    let bound = |from: &[Component], target| {
+        let task = Task::new(embeddings, keys, from, target);
+        (!task.queries.is_empty()).then(|| bound(&oracle, &shown, &task, embeddings, keys))
     };
-    let ties: Vec<Ties> = seen.par_iter().filter_map(ask).collect();
-    summary(&ties, candidates.all.len())
+    let (mut pairs, mut published) = (Vec::new(), Vec::new());
+    for target in Component::ALL {
+        let others: Vec<Component> = Component::ALL.into_iter().filter(|&c| c != target).collect();
+        pairs.extend(others.iter().filter_map(|&query| Some((query, target, bound(&[query], target)?))));
+        published.extend(bound(&others, target).map(|bound| (target, bound)));
+    }
+    pairs.sort_by_key(|&(query, target, _)| (query, target));
+    Ok(Ceiling { pairs, published })
+}
+
+/// What makes contents of the town equal, as the features tell them apart; the file name stands for an image's content.
+fn content_keys(post: &Post) -> PerComponent<u64> {
+    let one = |text: Option<&str>| text.map_or(0, |text| content_key([text]));
+    let mut tags = tags(post);
+    tags.sort();
+    PerComponent([
+        text_key(&post_tokens(post, &config::Text::default())),
+        one(post.images.first().and_then(|i| i.path.as_deref())),
+        if tags.is_empty() { 0 } else { content_key(tags.iter().map(String::as_str)) },
+        one(post.place.as_ref().map(|p| p.id.as_str())),
+        one(post.author.as_ref().map(|a| a.id.as_str())),
+    ])
+}
+
+/// What each of the posts `ids` shows.
+fn shown(corpus: &Corpus, ids: &[String], world: &World, oracle: &Oracle) -> Result<Vec<Shown>> {
+    let index: HashMap<&str, usize> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
+    let accounts: HashMap<&str, _> = world.accounts.iter().map(|a| (a.profile.id.as_str(), a)).collect();
+    let places: HashMap<&str, usize> = world.places.iter().enumerate().map(|(l, p)| (p.id.as_str(), l)).collect();
+    let mut shown: Vec<Option<Shown>> = vec![None; ids.len()];
+    for row in read_rows(corpus.root())? {
+        if let Some(&i) = index.get(row.post_id.as_str()) {
+            shown[i] = Some(PerComponent([row.shown_text, row.shown_image, row.shown_hashtags, None, None]));
+        }
+    }
+    for chunk in corpus.chunks(4096)? {
+        for post in chunk? {
+            let Some(shown) = index.get(post.id.as_str()).and_then(|&i| shown[i].as_mut()) else { continue };
+            shown[Component::Location] = post.place.and_then(|p| places.get(p.id.as_str()).copied());
+            shown[Component::User] =
+                post.author.and_then(|a| accounts.get(a.id.as_str()).copied()).and_then(|a| oracle.class_of(a));
+        }
+    }
+    let known = |(shown, id): (Option<Shown>, &String)| {
+        shown.ok_or_else(|| Error::input(format!("post {id} is not in truth.csv")).at(corpus.root()))
+    };
+    shown.into_iter().zip(ids).map(known).collect()
+}
+
+/// The bound of one direction.
+fn bound(oracle: &Oracle, shown: &[Shown], task: &Task, embeddings: &Embeddings, keys: &[PerComponent<u64>]) -> Bound {
+    let target = task.target;
+    let has = |post: usize, c: Component| embeddings.rows[c][post] != NONE;
+    // Posts behind each candidate, and the symbol they show.
+    let mut posts: HashMap<Content, f64> = HashMap::new();
+    for post in (0..keys.len()).filter(|&p| has(p, target) && task.from.iter().any(|&c| has(p, c))) {
+        *posts.entry(content(keys, post, target)).or_default() += 1.0;
+    }
+    let candidate = |&post: &u32| (shown[post as usize][target], posts[&content(keys, post as usize, target)]);
+    let candidates: Vec<(Option<usize>, f64)> = task.candidates.iter().map(candidate).collect();
+    let ties: Vec<Ties> = task
+        .queries
+        .par_iter()
+        .map(|query| {
+            let post = query.post as usize;
+            let seen = |c: Component| shown[post][c].filter(|_| task.from.contains(&c) && has(post, c));
+            let scores = oracle.scores(&PerComponent::from_fn(seen), target);
+            let odds = |&(symbol, posts): &(Option<usize>, f64)| symbol.map_or(0.0, |x| scores[x] * posts);
+            Ties::of(&candidates.iter().map(odds).collect::<Vec<_>>(), &query.right)
+        })
+        .collect();
+    summary(&ties, candidates.len())
 }
 
 /// Where the right candidates of a query stand.
@@ -210,16 +189,14 @@ struct Ties {
 }
 
 impl Ties {
-    fn of(candidates: &[(usize, f64)], scores: &[f64], right: &[usize]) -> Ties {
-        let odds = |number: usize| scores[candidates[number].0] * candidates[number].1;
-        let best = right.iter().map(|&r| odds(r)).fold(f64::NEG_INFINITY, f64::max);
+    fn of(odds: &[f64], right: &[u32]) -> Ties {
+        let best = right.iter().map(|&r| odds[r as usize]).fold(f64::NEG_INFINITY, f64::max);
         // Sums in another order may differ in the last bits; such candidates tie.
         let same = |other: f64| (other - best).abs() <= 1e-9 * best.abs();
-        let all = 0..candidates.len();
         Ties {
-            better: all.clone().filter(|&n| odds(n) > best && !same(odds(n))).count(),
-            equal: all.filter(|&n| same(odds(n))).count(),
-            right: right.iter().filter(|&&r| same(odds(r))).count(),
+            better: odds.iter().filter(|&&o| o > best && !same(o)).count(),
+            equal: odds.iter().filter(|&&o| same(o)).count(),
+            right: right.iter().filter(|&&r| same(odds[r as usize])).count(),
         }
     }
 
@@ -239,14 +216,14 @@ impl Ties {
 }
 
 fn summary(ties: &[Ties], candidates: usize) -> Bound {
-    let mean = |k: usize| ties.iter().map(|t| t.within(k)).sum::<f64>() / ties.len().max(1) as f64;
+    let mean = |k: usize| 100.0 * ties.iter().map(|t| t.within(k)).sum::<f64>() / ties.len().max(1) as f64;
     // The share of queries within a rank grows with the rank: bisect for the median.
     let (mut low, mut high) = (1, candidates.max(1));
     while low < high {
         let middle = usize::midpoint(low, high);
-        if mean(middle) >= 0.5 { high = middle } else { low = middle + 1 }
+        if mean(middle) >= 50.0 { high = middle } else { low = middle + 1 }
     }
-    Bound { queries: ties.len(), candidates, recall: AT.map(mean), median_rank: low as f64 }
+    Bound { queries: ties.len(), candidates, recall: CUTS.map(mean), median_rank: low as f64 }
 }
 
 #[cfg(test)]
@@ -270,7 +247,7 @@ mod tests {
     fn all_equal_is_chance() {
         let ties = vec![Ties { better: 0, equal: 100, right: 1 }; 5];
         let bound = summary(&ties, 100);
-        assert!((bound.recall[2] - 0.1).abs() < 1e-12);
+        assert!((bound.recall[2] - 10.0).abs() < 1e-9);
         assert_eq!(bound.median_rank, 50.0);
     }
 }

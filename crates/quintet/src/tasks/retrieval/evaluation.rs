@@ -36,7 +36,7 @@ impl Default for Options {
 
 /// One direction of retrieval, ready to be ranked.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Task {
+pub(crate) struct Task {
     /// Components that ask; a candidate scores the largest cosine with any of them that the query has.
     pub from: Vec<Component>,
     /// Component that is searched for.
@@ -50,7 +50,7 @@ pub(super) struct Task {
 
 /// One query.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// The first post with this content.
     pub post: u32,
     /// Positions of the right answers in `Task::candidates`, ascending.
@@ -58,9 +58,9 @@ pub(super) struct Query {
 }
 
 /// A content: equal keys are equal contents; without a key (0) a post is equal only to itself.
-type Content = (u64, u32);
+pub(crate) type Content = (u64, u32);
 
-fn content(keys: &[PerComponent<u64>], post: usize, c: Component) -> Content {
+pub(crate) fn content(keys: &[PerComponent<u64>], post: usize, c: Component) -> Content {
     match keys[post][c] {
         0 => (0, post as u32 + 1),
         key => (key, 0),
@@ -73,7 +73,7 @@ impl Task {
     /// Posts whose contents agree in all of `from` are one query, and the target of each of them is right. Where the
     /// image asks, the targets of all posts with the same image are right (`data/README.md`: "count a hit for any post
     /// with the same image"), also of those that differ in another component.
-    pub(super) fn new(
+    pub(crate) fn new(
         embeddings: &Embeddings,
         keys: &[PerComponent<u64>],
         from: &[Component],
