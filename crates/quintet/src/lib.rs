@@ -2,6 +2,7 @@
 pub mod atomic;
 pub mod component;
 pub mod config;
+pub mod demo;
 pub mod embed;
 pub mod error;
 pub mod features;

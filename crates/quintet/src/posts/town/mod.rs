@@ -19,7 +19,7 @@ mod truth;
 mod words;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ use self::states::State;
 use self::truth::TruthWriter;
 pub use self::world::Kind;
 use self::world::World;
-use super::{CorpusWriter, Label, Part};
+use super::{Corpus, CorpusWriter, Label, Part};
 use crate::component::{Component, PerComponent};
 use crate::error::{AtPath, Error, Result};
 use crate::progress::Progress;
@@ -169,6 +169,15 @@ pub fn generate(options: &TownOptions, into: &Path, progress: &dyn Progress) -> 
     report.images = drawn.len();
     corpus.finish()?;
     Ok(report)
+}
+
+/// Name of the hidden topic of every post (`campaign` for spam and link farms), by post id.
+///
+/// # Errors
+/// If `corpus` is no town.
+pub fn topics(corpus: &Corpus) -> Result<HashMap<String, String>> {
+    truth::read_options(corpus.root())?;
+    Ok(truth::read_rows(corpus.root())?.into_iter().map(|row| (row.post_id, row.topic)).collect())
 }
 
 impl TownReport {
