@@ -376,7 +376,9 @@ impl Import<'_> {
         for source in sources {
             for path in &source.labels {
                 let (keyed, names) = folder::label_names(path)?;
-                names.into_iter().for_each(|n| drop(users.entry((keyed.kind(), n)).or_default().insert(&source.name)));
+                for name in names {
+                    users.entry((keyed.kind(), name)).or_default().insert(&source.name);
+                }
             }
         }
         let shared: HashSet<(&str, &str)> =
