@@ -221,11 +221,15 @@ impl Corpus {
 }
 
 /// Writes `splits.csv`.
-fn write_parts<'a>(path: &Path, parts: impl IntoIterator<Item = Result<(&'a str, Part)>>) -> Result<()> {
+pub(super) fn write_parts<I, S>(path: &Path, parts: I) -> Result<()>
+where
+    I: IntoIterator<Item = Result<(S, Part)>>,
+    S: AsRef<str>,
+{
     write_csv(path, &["post_id", "part"], |row| {
         for item in parts {
             let (id, part) = item?;
-            row(&[id, part.name()])?;
+            row(&[id.as_ref(), part.name()])?;
         }
         Ok(())
     })

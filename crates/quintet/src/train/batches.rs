@@ -229,3 +229,122 @@ fn sequences<'a>(
     into.rows.push(row);
     into.members.push(members);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::dataset::{Ragged, Status};
+
+    /// `n` training posts with texts and images; post i has place i % 2 with five neighbours, one of them excluded.
+    fn posts(n: usize) -> Dataset {
+        let mut data = Dataset { image: (0..n as u32).collect(), ..Dataset::default() };
+        data.images = Dense { dim: 1, values: vec![1.0; n] };
+        data.places.push([0, 1, 2, 3, 4]);
+        data.places.push([3, 4, 5, 6, 7]);
+        (0..8u32).for_each(|i| data.neighbours.push([100 + i]));
+        for i in 0..n {
+            data.ids.push(i.to_string());
+            data.parts.push(Some(Part::Train));
+            data.status.push(PerComponent::from_fn(|c| {
+                if matches!(c, Component::Hashtags | Component::User) { Status::Missing } else { Status::Present }
+            }));
+            data.keys.push(PerComponent([0, 0, 0, 0, i as u64 / 10 + 1]));
+            data.text.push([i as u32 % 3]);
+            data.location.push(i as u32 % 2);
+            data.excluded.push([3]);
+        }
+        data.hashtags = vec![NONE; n];
+        data.user = vec![NONE; n];
+        data
+    }
+
+    fn config(batch: usize) -> Config {
+        let mut config = Config::default();
+        config.train.batch = batch;
+        config.location.neighbours = 2;
+        config
+    }
+
+    #[test]
+    fn an_epoch_takes_every_post_once_and_never_one_alone() {
+        for (n, batch, steps) in [(33, 16, 2), (34, 16, 3), (32, 16, 2), (5, 16, 1), (17, 16, 1), (2, 2, 1)] {
+            let data = posts(n);
+            let plan = Plan::new(&data, &config(batch));
+            assert_eq!(plan.steps_per_epoch(), steps, "{n} posts");
+            let order = plan.order(3);
+            let sizes: Vec<usize> = (0..steps).map(|p| plan.batch(&data, &order, 3, p).size).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), n);
+            assert!(sizes.iter().all(|&s| s >= 2), "{n} posts: {sizes:?}");
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert!(sorted == plan.posts && (n < 5 || order != plan.order(4)));
+        }
+    }
+
+    #[test]
+    fn neighbours_are_drawn_anew_without_the_excluded() {
+        let data = posts(40);
+        let plan = Plan::new(&data, &config(40));
+        let drawn = |epoch| {
+            let batch = plan.batch(&data, &plan.posts, epoch, 0);
+            let members = |i| batch.location.members.get(i).iter().map(|&m| batch.location.tokens.get(m as usize)[0]);
+            (0..40).map(|i| members(i).collect::<Vec<u32>>()).collect::<Vec<_>>()
+        };
+        let first = drawn(0);
+        assert!(first.iter().all(|list| list.len() == 2 && list[0] != list[1] && !list.contains(&103)));
+        let seen: std::collections::BTreeSet<u32> = first.iter().flatten().copied().collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [100, 101, 102, 104, 105, 106, 107]);
+        assert!(first == drawn(0) && first != drawn(1));
+    }
+
+    #[test]
+    fn hidden_components_leave_two() {
+        let data = posts(400);
+        let mut config = config(400);
+        config.model.component_dropout = 0.5;
+        let plan = Plan::new(&data, &config);
+        let batch = plan.batch(&data, &plan.posts, 0, 0);
+        let rows = [&batch.text.rows, &batch.image.rows, &batch.location.rows];
+        let per_post = |i: u32| rows.iter().filter(|r| r.contains(&i)).count();
+        assert!((0..400).all(|i| per_post(i) >= 2));
+        // All three stay in 1 of 8 cases; where two or three go, two are kept: 7 of 8 posts lose exactly one.
+        let whole = (0..400).filter(|&i| per_post(i) == 3).count();
+        assert!((25..80).contains(&whole), "{whole}");
+        assert!(rows.iter().all(|r| r.windows(2).all(|w| w[0] < w[1])));
+    }
+
+    #[test]
+    fn equal_texts_are_stored_once() {
+        let data = posts(30);
+        let batch = inference(&data, &[4, 1, 7, 2], &Component::ALL, 3);
+        assert_eq!((batch.size, batch.text.tokens.len()), (4, 2));
+        assert_eq!(batch.text.members, Ragged { offsets: vec![0, 1, 2, 3, 4], values: vec![0, 0, 0, 1] });
+        assert_eq!(batch.location.tokens.get(0), [100]);
+    }
+
+    #[test]
+    fn a_post_is_the_same_in_every_batch() {
+        let data = posts(30);
+        let numbers = |batch: &Batch, i: usize| {
+            let near = batch.location.members.get(i).iter().map(|&m| batch.location.tokens.get(m as usize).to_vec());
+            (near.collect::<Vec<_>>(), batch.text.tokens.get(batch.text.members.get(i)[0] as usize).to_vec())
+        };
+        let alone = inference(&data, &[5], &Component::ALL, 2);
+        let among = inference(&data, &[9, 1, 5, 22], &Component::ALL, 2);
+        assert_eq!(numbers(&alone, 0), numbers(&among, 2));
+    }
+
+    #[test]
+    fn posts_are_left_out_for_a_reason_that_is_counted() {
+        let mut data = posts(30);
+        for i in 0..4 {
+            data.status[i][Component::Image] = Status::Broken;
+            data.location[i] = NONE;
+        }
+        let mut config = config(16);
+        config.posts_per_author = 8;
+        let plan = Plan::new(&data, &config);
+        // Authors have ten posts each; the first lost four to missing components.
+        assert_eq!((plan.too_few_components, plan.author_full, plan.posts.len()), (4, 4, 22));
+    }
+}

@@ -93,3 +93,49 @@ fn direction(keys: &[PerComponent<u64>], vectors: &Embeddings, from: Component, 
     let Measured { summary, queries, candidates } = retrieval::validation(vectors, keys, from, to);
     Direction { from, to, queries, candidates, recall: summary.recall, median_rank: summary.median_rank }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::dataset::{NONE, Ragged, Status};
+
+    /// Dev posts with a text each; the first `images` have an image too, the first `tags` hashtags.
+    fn dev(posts: usize, images: usize, tags: usize) -> Dataset {
+        let count = |c: Component| match c {
+            Component::Text => posts,
+            Component::Image => images,
+            Component::Hashtags => tags,
+            _ => 0,
+        };
+        let row = |n: usize| (0..posts).map(|i| if i < n { i as u32 } else { NONE }).collect::<Vec<_>>();
+        let status = |i: usize| PerComponent::from_fn(|c| if i < count(c) { Status::Present } else { Status::Missing });
+        let mut text = Ragged::default();
+        (0..posts).for_each(|i| text.push([i as u32]));
+        Dataset {
+            ids: (0..posts).map(|i| i.to_string()).collect(),
+            parts: vec![Some(Part::Dev); posts],
+            status: (0..posts).map(status).collect(),
+            text,
+            image: row(images),
+            hashtags: row(tags),
+            location: vec![NONE; posts],
+            user: vec![NONE; posts],
+            ..Dataset::default()
+        }
+    }
+
+    #[test]
+    fn text_and_image_decide_where_there_are_enough() {
+        let (text, image, tags) = (Component::Text, Component::Image, Component::Hashtags);
+        let chosen = |data: &Dataset, config: &Config| {
+            let v = Validator::new(data, config);
+            (v.directions.clone(), v.posts.len())
+        };
+        let mut config = Config::default();
+        assert_eq!(chosen(&dev(50, 30, 40), &config), (vec![(text, image), (image, text)], 30));
+        assert_eq!(chosen(&dev(50, 5, 40), &config), (vec![(text, tags), (tags, text)], 40));
+        assert_eq!(chosen(&dev(50, 5, 5), &config), (vec![], 0));
+        config.train.validation_posts = 25;
+        assert_eq!(chosen(&dev(50, 30, 40), &config).1, 25);
+    }
+}
