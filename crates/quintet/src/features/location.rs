@@ -26,8 +26,6 @@ pub struct Places {
     offsets: Vec<usize>,
     /// Token ids of each candidate.
     tokens: Ragged<u32>,
-    /// Text key of each candidate.
-    keys: Vec<u64>,
     /// Token set of each candidate.
     sets: Ragged<u32>,
     duplicates: NearDuplicates,
@@ -51,14 +49,12 @@ impl Places {
         for posts in &members {
             let mut seen = std::collections::HashSet::new();
             for &i in posts {
-                let key = text_key(&texts[i]);
-                if seen.insert(key) {
+                if seen.insert(text_key(&texts[i])) {
                     places.tokens.push(vocabulary.ids(&texts[i], max_tokens));
                     places.sets.push(token_set(&texts[i]));
-                    places.keys.push(key);
                 }
             }
-            places.offsets.push(places.keys.len());
+            places.offsets.push(places.tokens.len());
         }
         places.with_duplicates()
     }
@@ -82,7 +78,7 @@ impl Places {
 
     /// Number of candidates of all places.
     pub fn candidates(&self) -> usize {
-        self.keys.len()
+        self.tokens.len()
     }
 
     /// The place with this id.
@@ -115,7 +111,6 @@ impl Places {
         let mut file = Writer::default();
         file.strings("ids", &self.ids);
         file.u64("offsets", as_u64(&self.offsets));
-        file.u64("keys", self.keys.iter().copied());
         file.u64("token_offsets", as_u64(&self.tokens.offsets));
         file.u32("tokens", &self.tokens.values);
         file.u64("set_offsets", as_u64(&self.sets.offsets));
@@ -129,15 +124,14 @@ impl Places {
     /// If the file is missing, damaged or of another version.
     pub fn open(path: &Path, words: usize) -> Result<Places> {
         let file = Reader::open(path, KIND)?;
-        let (ids, keys) = (file.strings("ids")?, file.u64("keys")?);
-        let ragged = |offsets: &str, values: &str| -> Result<Ragged<u32>> {
-            let values = file.u32(values)?;
-            Ok(Ragged { offsets: file.offsets(offsets, keys.len(), values.len())?, values })
-        };
-        let (tokens, sets) = (ragged("token_offsets", "tokens")?, ragged("set_offsets", "sets")?);
+        let ids = file.strings("ids")?;
+        let tokens = file.ragged("token_offsets", "tokens")?;
+        let sets = file.ragged("set_offsets", "sets")?;
+        file.ensure(tokens.len() == sets.len(), "there is not one set per text")?;
         file.ensure(tokens.values.iter().all(|&t| (t as usize) < words), "a token is not in the vocabulary")?;
-        let offsets = file.offsets("offsets", ids.len(), keys.len())?;
+        let offsets = file.offsets("offsets", tokens.len())?;
+        file.ensure(offsets.len() == ids.len() + 1, "there is not one list per place")?;
         let index = ids.iter().enumerate().map(|(i, id)| (id.clone(), i as u32)).collect();
-        Ok(Places { ids, index, offsets, tokens, keys, sets, duplicates: NearDuplicates::default() }.with_duplicates())
+        Ok(Places { ids, index, offsets, tokens, sets, duplicates: NearDuplicates::default() }.with_duplicates())
     }
 }

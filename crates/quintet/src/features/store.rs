@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
+use super::dataset::Ragged;
 use crate::atomic;
 use crate::error::{AtPath, Error, Result};
 
@@ -102,11 +103,17 @@ impl Reader {
         serde_json::from_slice(&self.bytes(name, Dtype::U8)?).map_err(|e| self.damaged(e))
     }
 
-    /// Offsets of a ragged array over `values` values in `lists` lists, checked.
-    pub fn offsets(&self, name: &str, lists: usize, values: usize) -> Result<Vec<usize>> {
+    /// Ends of lists over `values` values, checked: from 0 to `values`, never falling.
+    pub fn offsets(&self, name: &str, values: usize) -> Result<Vec<usize>> {
         let offsets: Vec<usize> = self.u64(name)?.into_iter().map(|o| o as usize).collect();
-        let whole = offsets.len() == lists + 1 && offsets[0] == 0 && offsets[lists] == values && offsets.is_sorted();
+        let whole = offsets.first() == Some(&0) && offsets.last() == Some(&values) && offsets.is_sorted();
         if whole { Ok(offsets) } else { Err(self.damaged(format!("`{name}` does not fit its values"))) }
+    }
+
+    /// Lists of different length.
+    pub fn ragged(&self, offsets: &str, values: &str) -> Result<Ragged<u32>> {
+        let values = self.u32(values)?;
+        Ok(Ragged { offsets: self.offsets(offsets, values.len())?, values })
     }
 
     /// Checks a relation between arrays that reading relies on.

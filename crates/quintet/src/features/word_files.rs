@@ -184,15 +184,10 @@ fn read_bin(path: &Path) -> Result<WordVectors> {
             bin.wrong(format!("{rows} x {columns} values for {words} words, {buckets} buckets, {dim} dimensions"))
         );
     }
-    let rows = bin.floats((words + buckets) * dim)?;
+    let mut rows = bin.floats((words + buckets) * dim)?;
     let subwords = Subwords { shortest, longest, buckets: if longest == 0 { 0 } else { buckets } };
-    Ok(WordVectors::new(
-        entries,
-        tokens.max(0) as u64,
-        subwords,
-        dim,
-        rows[..(words + subwords.buckets) * dim].to_vec(),
-    ))
+    rows.truncate((words + subwords.buckets) * dim);
+    Ok(WordVectors::new(entries, tokens.max(0) as u64, subwords, dim, rows))
 }
 
 fn read_vec(path: &Path) -> Result<WordVectors> {
