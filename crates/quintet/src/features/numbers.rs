@@ -225,11 +225,17 @@ impl Fitted {
     fn add_users(&self, dataset: &mut Dataset, posts: &[Post], inferred: &InferredUsers) {
         dataset.users = Dense::new(self.user_dim());
         let Some(users) = &self.users else { return };
-        let mut rows: HashMap<&str, (u32, Status)> = HashMap::new();
+        let nobody = InferredUsers::default();
+        let mut rows: HashMap<(&str, bool), (u32, Status)> = HashMap::new();
         for (i, post) in posts.iter().enumerate() {
             let Some(author) = &post.author else { continue };
-            let (row, status) =
-                *rows.entry(&author.id).or_insert_with(|| user_row(users, inferred, author, &mut dataset.users));
+            // An author with training posts but outside the graph mentions people in dev or test posts only: training
+            // posts must not see those.
+            let blind = dataset.parts[i] == Some(Part::Train) && users.vector(author).is_none();
+            let stand_ins = if blind { &nobody } else { inferred };
+            let (row, status) = *rows
+                .entry((&author.id, blind))
+                .or_insert_with(|| user_row(users, stand_ins, author, &mut dataset.users));
             dataset.user[i] = row;
             dataset.set(i, Component::User, status, content_key([author.id.as_str()]));
         }
