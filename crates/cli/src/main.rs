@@ -1,3 +1,57 @@
-//! The `quintet` command.
+//! The `quintet` command: arguments as typed (`args.rs`), then one file a verb (`verbs/`).
 
-fn main() {}
+mod args;
+mod exit;
+mod talk;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, EvalTask, Verb};
+use exit::Exit;
+use talk::Talk;
+
+fn main() -> ExitCode {
+    // Writing to a closed pipe (`quintet check c | head`) ends the program quietly, as it does other tools.
+    let arguments = Arguments::parse();
+    let level = match arguments.common.verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+    match run(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::from(&error).into()
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> quintet::Result<Exit> {
+    let common = &arguments.common;
+    if let Some(threads) = common.threads {
+        quintet::set_threads(threads)?;
+    }
+    let talk = Talk::new(common.quiet);
+    match &arguments.verb {
+        Verb::Import(a) => verbs::import::run(a, common, &talk),
+        Verb::Check(a) => verbs::check::run(a, common),
+        Verb::Split(a) => verbs::split::run(a, common),
+        Verb::Town(a) => verbs::town::run(a, common, &talk),
+        Verb::Features(a) => verbs::features::run(a, common, &talk),
+        Verb::Train(a) => verbs::train::run(a, common, &talk),
+        Verb::Embed(a) => verbs::embed::run(a, common, &talk),
+        Verb::Eval(a) => match &a.task {
+            EvalTask::Retrieval(a) => verbs::retrieval::run(a, common, &talk),
+        },
+        Verb::Demo(a) => verbs::demo::run(a, common, &talk),
+        Verb::Completions(a) => {
+            clap_complete::generate(a.shell, &mut <Arguments as clap::CommandFactory>::command(), "quintet", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The command line as typed. Parsing touches nothing; each verb turns its arguments into what the library wants.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Learn one space for the text, image, hashtags, location and author of posts, and ask it questions.
+///
+/// The way of the data: import -> check -> split -> features -> train -> embed -> eval.
+/// `quintet demo` shows all of it on a synthetic town in about three minutes.
+#[derive(Debug, Parser)]
+#[command(name = "quintet", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 done; 1 the input is at fault or a check failed; 2 usage or configuration; 130 interrupted, state saved.
+Nothing leaves this machine: no command here uses the network.")]
+pub struct Arguments {
+    /// What every verb understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print the result as JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress and no notes on standard error; errors still show.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Threads to use [default: all cores]. The result has the same bits with any number.
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+    /// More about what happens (-v, -vv).
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// One variant a verb; one file a verb in `verbs/`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Read dumps of posts into a corpus folder.
+    Import(Import),
+    /// Say what is in a corpus and whether results from it would hold.
+    Check(Check),
+    /// Divide a corpus into train, dev and test.
+    Split(Split),
+    /// Generate the synthetic town: posts with all five components and known ground truth.
+    Town(Town),
+    /// Fit word, user and place features on the training part and compute image features.
+    Features(Features),
+    /// Train a joint model.
+    Train(Train),
+    /// Turn posts into vectors (Parquet or NumPy).
+    Embed(Embed),
+    /// Measure a model.
+    Eval(Eval),
+    /// Everything on the synthetic town, from raw posts to a report, in about three minutes.
+    Demo(Demo),
+    /// Print shell completions.
+    Completions(Completions),
+}
+
+/// `quintet import`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quintet import dump.jsonl.gz --into corpus
+  zstdcat stream.zst | quintet import - --into corpus
+  quintet import data/mvsa data/vmu --into union     (folders with posts, images/, splits.csv, labels.csv)")]
+pub struct Import {
+    /// Files, folders, or - for standard input; plain, gzip or zstd, found out from the content.
+    #[arg(required = true, value_name = "FILES|FOLDERS")]
+    pub inputs: Vec<PathBuf>,
+    /// The corpus folder to write.
+    #[arg(long, value_name = "CORPUS")]
+    pub into: PathBuf,
+    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1).
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    pub format: String,
+    /// What to do with image files beside the posts: copy them into the corpus, or link (keep their path).
+    #[arg(long, default_value = "copy", value_name = "copy|link")]
+    pub images: String,
+    /// The first bad line ends the import.
+    #[arg(long)]
+    pub strict: bool,
+    /// Put posts without a part into this one.
+    #[arg(long, value_name = "train|dev|test")]
+    pub rest: Option<String>,
+}
+
+/// `quintet check`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status 1 when something would void a result, such as a post that is in two parts.")]
+pub struct Check {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+}
+
+/// `quintet split`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quintet split corpus --by-time 7d,1d,1d            (the published protocol: a week, a day, a day)
+  quintet split corpus --by-author 0.8,0.1,0.1
+  quintet split corpus --from splits.csv --rest train")]
+pub struct Split {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// Durations of train, dev and test from the first post on, in days (d) or hours (h).
+    #[arg(long, value_name = "7d,1d,1d", group = "rule")]
+    pub by_time: Option<String>,
+    /// Shares of train, dev and test; every author is in one part only.
+    #[arg(long, value_name = "0.8,0.1,0.1", group = "rule")]
+    pub by_author: Option<String>,
+    /// A CSV file with a header: post_id or author_id, then the part.
+    #[arg(long, value_name = "FILE", group = "rule")]
+    pub from: Option<PathBuf>,
+    /// Put posts without a part into this one.
+    #[arg(long, value_name = "train|dev|test")]
+    pub rest: Option<String>,
+    /// Seed of the split by author.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `quintet town`
+#[derive(Debug, Args)]
+pub struct Town {
+    /// Number of posts.
+    #[arg(long, default_value_t = 3000)]
+    pub posts: usize,
+    /// Same seed, same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The corpus folder to write.
+    #[arg(long, value_name = "CORPUS")]
+    pub into: PathBuf,
+}
+
+/// `quintet features`
+#[derive(Debug, Args)]
+pub struct Features {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// TOML file (configs/*.toml are complete examples) [default: the built-in defaults].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Change one key: --set train.epochs=10. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `quintet train`
+#[derive(Debug, Args)]
+#[command(after_help = "A run that was stopped, by whatever means, goes on with --resume and ends with the same bits.")]
+pub struct Train {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The run folder: log, checkpoints, and the model in RUN/model.
+    #[arg(long, value_name = "RUN")]
+    pub into: PathBuf,
+    /// Go on with a run that was stopped.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// `quintet embed`
+#[derive(Debug, Args)]
+pub struct Embed {
+    /// The corpus folder; it may be one the model has never seen.
+    pub corpus: PathBuf,
+    /// Model or run folder.
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// FILE.parquet (every component, average, status) or FILE.npy (one matrix).
+    #[arg(long, value_name = "FILE")]
+    pub into: PathBuf,
+    /// Store half-precision numbers.
+    #[arg(long)]
+    pub f16: bool,
+    /// For .npy: this component in place of the average.
+    #[arg(long, value_name = "COMPONENT")]
+    pub component: Option<String>,
+}
+
+/// `quintet eval`
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// What to measure.
+    #[command(subcommand)]
+    pub task: EvalTask,
+}
+
+/// The tasks.
+#[derive(Debug, Subcommand)]
+pub enum EvalTask {
+    /// Recall@k and median rank between components, and by the published protocol.
+    Retrieval(Retrieval),
+}
+
+/// `quintet eval retrieval`
+#[derive(Debug, Args)]
+#[command(after_help = "With several models of different seeds, figures are means with standard deviations.
+Ties count against the model; posts that share an image are one image candidate.")]
+pub struct Retrieval {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// Model or run folder; may be given several times (seeds of one setting).
+    #[arg(long, required = true, value_name = "MODEL")]
+    pub model: Vec<PathBuf>,
+    /// Which part to measure on.
+    #[arg(long, default_value = "dev", value_name = "train|dev|test")]
+    pub part: String,
+    /// Only posts imported from this source.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+}
+
+/// `quintet demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the corpus, the runs and the report go.
+    #[arg(long, default_value = "quintet-demo", value_name = "FOLDER")]
+    pub into: PathBuf,
+    /// Number of synthetic posts.
+    #[arg(long, default_value_t = 3000)]
+    pub posts: usize,
+    /// Same seed, same figures.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `quintet completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// bash, zsh, fish, elvish, powershell.
+    pub shell: clap_complete::Shell,
+}
