@@ -136,6 +136,9 @@ pub struct Town {
     /// The corpus folder to write.
     #[arg(long, value_name = "CORPUS")]
     pub into: PathBuf,
+    /// Replace the corpus that is there.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `quintet features`
@@ -190,9 +193,12 @@ pub struct Embed {
     /// Store half-precision numbers.
     #[arg(long)]
     pub f16: bool,
-    /// For .npy: this component in place of the average.
+    /// Only this component; may be given several times. A .npy file holds the average of those given [default: all].
     #[arg(long, value_name = "COMPONENT")]
-    pub component: Option<String>,
+    pub component: Vec<String>,
+    /// Only posts of this part.
+    #[arg(long, value_name = "train|dev|test")]
+    pub part: Option<String>,
 }
 
 /// `quintet eval`
