@@ -88,6 +88,9 @@ pub struct Import {
     /// Put posts without a part into this one.
     #[arg(long, value_name = "train|dev|test")]
     pub rest: Option<String>,
+    /// Replace the corpus that is there.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `quintet check`

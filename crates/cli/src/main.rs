@@ -39,7 +39,7 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
     let talk = Talk::new(common.quiet);
     match &arguments.verb {
         Verb::Import(a) => verbs::import::run(a, common, &talk),
-        Verb::Check(a) => verbs::check::run(a, common),
+        Verb::Check(a) => verbs::check::run(a, common, &talk),
         Verb::Split(a) => verbs::split::run(a, common),
         Verb::Town(a) => verbs::town::run(a, common, &talk),
         Verb::Features(a) => verbs::features::run(a, common, &talk),
@@ -48,7 +48,8 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
         Verb::Eval(a) => match &a.task {
             EvalTask::Retrieval(a) => verbs::retrieval::run(a, common, &talk),
         },
-        Verb::Demo(a) => verbs::demo::run(a, common, &talk),
+        //ZZ         Verb::Demo(a) => verbs::demo::run(a, common, &talk),
+        Verb::Demo(_) => Ok(Exit::Usage),
         Verb::Completions(a) => {
             clap_complete::generate(a.shell, &mut <Arguments as clap::CommandFactory>::command(), "quintet", &mut std::io::stdout());
             Ok(Exit::Done)
