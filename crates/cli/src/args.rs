@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand};
 /// `quintet demo` shows all of it on a synthetic town in about three minutes.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done; 1 the input is at fault or a check failed; 2 usage or configuration; 130 interrupted, state saved.
-Nothing leaves this machine: no command here uses the network.")]
+#[command(
+    after_help = "Exit status: 0 done; 1 the input is at fault or a check failed; 2 usage or configuration; 130 interrupted, state saved.
+Nothing leaves this machine: no command here uses the network."
+)]
 pub struct Arguments {
     /// What every verb understands.
     #[command(flatten)]

@@ -48,10 +48,15 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
         Verb::Eval(a) => match &a.task {
             EvalTask::Retrieval(a) => verbs::retrieval::run(a, common, &talk),
         },
-        //ZZ         Verb::Demo(a) => verbs::demo::run(a, common, &talk),
-        Verb::Demo(_) => Ok(Exit::Usage),
+        Verb::Demo(a) => verbs::demo::run(a, common, &talk),
+
         Verb::Completions(a) => {
-            clap_complete::generate(a.shell, &mut <Arguments as clap::CommandFactory>::command(), "quintet", &mut std::io::stdout());
+            clap_complete::generate(
+                a.shell,
+                &mut <Arguments as clap::CommandFactory>::command(),
+                "quintet",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::Done)
         }
     }

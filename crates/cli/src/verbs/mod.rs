@@ -1,7 +1,7 @@
 //! One file a verb: arguments as typed -> what the library wants -> the result on standard output.
 
 pub mod check;
-//ZZ pub mod demo;
+pub mod demo;
 pub mod embed;
 pub mod features;
 pub mod import;
@@ -19,7 +19,11 @@ use serde_json::Value;
 use crate::args::{Common, ConfigArgs};
 
 /// Prints the result: JSON with `--json`, text otherwise. stdout is data.
-pub fn print(common: &Common, json: impl FnOnce() -> serde_json::Result<Value>, text: impl FnOnce() -> String) -> Result<()> {
+pub fn print(
+    common: &Common,
+    json: impl FnOnce() -> serde_json::Result<Value>,
+    text: impl FnOnce() -> String,
+) -> Result<()> {
     let out = if common.json {
         let value = json().map_err(|e| Error::internal("the result has no JSON form").caused_by(e))?;
         format!("{value:#}\n")
