@@ -53,3 +53,34 @@ fn kill_dash_nine() {
     assert!(weights("whole") == weights("killed"), "the weights differ");
     assert_eq!(log(&path.join("whole")), log(&path.join("killed")));
 }
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_saves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    town(path, "400");
+    let long = [&small()[..], &["--set", "train.epochs=12", "--set", "train.checkpoint_every=1000000"]].concat();
+    let train = |into: &'static str| [&["train", "town", "--into", into][..], &long].concat();
+    quintet(path, &train("whole")).assert().success();
+
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("quintet"))
+        .current_dir(path)
+        .args(train("stopped"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = path.join("stopped/log.jsonl");
+    let start = Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 6) && start.elapsed().as_secs() < 60 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "the documented exit status");
+    assert!(path.join("stopped/last.safetensors").exists(), "the state is saved");
+
+    quintet(path, &[&train("stopped")[..], &["--resume"]].concat()).assert().success();
+    let weights = |run: &str| std::fs::read(path.join(run).join("model/network.safetensors")).unwrap();
+    assert!(weights("whole") == weights("stopped"), "the weights differ");
+}
