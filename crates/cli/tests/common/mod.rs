@@ -27,6 +27,7 @@ pub fn quintet(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs `quintet ARGUMENTS --json`, which must succeed, and reads what it printed.
+#[allow(dead_code, reason = "not every test file reads JSON")]
 pub fn json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
     let output = quintet(folder, arguments).arg("--json").assert().success().get_output().stdout.clone();
     serde_json::from_slice(&output).expect("JSON on standard output")

@@ -221,15 +221,11 @@ impl Corpus {
 }
 
 /// Writes `splits.csv`.
-pub(super) fn write_parts<I, S>(path: &Path, parts: I) -> Result<()>
-where
-    I: IntoIterator<Item = Result<(S, Part)>>,
-    S: AsRef<str>,
-{
+fn write_parts<'a>(path: &Path, parts: impl IntoIterator<Item = Result<(&'a str, Part)>>) -> Result<()> {
     write_csv(path, &["post_id", "part"], |row| {
         for item in parts {
             let (id, part) = item?;
-            row(&[id.as_ref(), part.name()])?;
+            row(&[id, part.name()])?;
         }
         Ok(())
     })

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::corpus::{Corpus, FORMAT, Label, Manifest, Part, write_labels, write_manifest, write_parts};
-use super::parquet::PostWriter;
+use super::corpus::{Corpus, FORMAT, Label, Manifest, Part, write_labels, write_manifest};
+use super::parquet::{self, PostWriter};
 use super::post::Post;
 use crate::atomic;
 use crate::error::{AtPath, Error, Result};
@@ -18,9 +18,14 @@ pub struct CorpusWriter {
     staging: TempDir,
     table: PostWriter<BufWriter<File>>,
     manifest: Manifest,
-    /// Part of each post in file order.
-    parts: Vec<(String, Part)>,
+    /// `splits.csv`, once a post is in a part.
+    parts: Option<csv::Writer<File>>,
     labels: Vec<Label>,
+}
+
+fn new_table(folder: &Path) -> Result<PostWriter<BufWriter<File>>> {
+    let path = folder.join("posts.parquet");
+    PostWriter::new(BufWriter::with_capacity(1 << 20, File::create(&path).at(&path)?), &path)
 }
 
 /// Where the folder that holds `path` is.
@@ -61,11 +66,10 @@ impl CorpusWriter {
         std::fs::create_dir_all(folder).at(folder)?;
         let staging =
             tempfile::Builder::new().prefix(".quintet-corpus-").suffix(".tmp").tempdir_in(folder).at(folder)?;
-        let path = staging.path().join("posts.parquet");
-        let table = PostWriter::new(BufWriter::with_capacity(1 << 20, File::create(&path).at(&path)?), &path)?;
+        let table = new_table(staging.path())?;
         let name = target.file_name().map_or_else(|| "corpus".into(), |n| n.to_string_lossy().into_owned());
         let manifest = Manifest { format: FORMAT, name, synthetic, ..Manifest::default() };
-        Ok(CorpusWriter { target: target.to_owned(), staging, table, manifest, parts: Vec::new(), labels: Vec::new() })
+        Ok(CorpusWriter { target: target.to_owned(), staging, table, manifest, parts: None, labels: Vec::new() })
     }
 
     /// The folder as it grows: images and further files go here, by the names they will have in the corpus.
@@ -85,9 +89,50 @@ impl CorpusWriter {
     pub fn push(&mut self, post: Post, part: Option<Part>) -> Result<()> {
         *self.manifest.sources.entry(post.source.clone()).or_default() += 1;
         if let Some(part) = part {
-            self.parts.push((post.id.clone(), part));
+            self.put_part(&post.id, part)?;
         }
         self.table.push(post)
+    }
+
+    fn put_part(&mut self, id: &str, part: Part) -> Result<()> {
+        let path = self.staging.path().join("splits.csv");
+        let refused = |e: csv::Error| Error::io(&path, std::io::Error::other(e));
+        let table = match &mut self.parts {
+            Some(table) => table,
+            None => {
+                let mut table = csv::Writer::from_path(&path).map_err(refused)?;
+                table.write_record(["post_id", "part"]).map_err(refused)?;
+                self.parts.insert(table)
+            }
+        };
+        table.write_record([id, part.name()]).map_err(refused)
+    }
+
+    /// Goes over all posts again, in their order: `change` gets the row and the post and says its part, or `None` to
+    /// leave the post out.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn revise(&mut self, mut change: impl FnMut(u64, &mut Post) -> Option<Option<Part>>) -> Result<()> {
+        let root = self.staging.path().to_owned();
+        let old = root.join(".unrevised.parquet");
+        std::fs::rename(root.join("posts.parquet"), &old).at(&old)?;
+        std::mem::replace(&mut self.table, new_table(&root)?)
+            .finish()?
+            .into_inner()
+            .map_err(|e| Error::io(&old, e.into_error()))?;
+        self.manifest.sources.clear();
+        self.parts = None;
+        let mut row = 0;
+        for chunk in parquet::read(&old, 8192)? {
+            for mut post in chunk? {
+                if let Some(part) = change(row, &mut post) {
+                    self.push(post, part)?;
+                }
+                row += 1;
+            }
+        }
+        std::fs::remove_file(&old).at(&old)
     }
 
     /// Adds a label.
@@ -108,8 +153,9 @@ impl CorpusWriter {
         let root = self.staging.path();
         let file = self.table.finish()?.into_inner().map_err(|e| Error::io(root, e.into_error()))?;
         file.sync_all().at(root)?;
-        if !self.parts.is_empty() {
-            write_parts(&root.join("splits.csv"), self.parts.iter().map(|(id, part)| Ok((id, *part))))?;
+        if let Some(parts) = self.parts {
+            let file = parts.into_inner().map_err(|e| Error::io(root, std::io::Error::other(e.to_string())))?;
+            file.sync_all().at(root)?;
         }
         if !self.labels.is_empty() {
             write_labels(&root.join("labels.csv"), &self.labels)?;
@@ -180,6 +226,26 @@ mod tests {
         assert_eq!(corpus.labels().unwrap(), [label]);
         assert!(corpus.manifest().synthetic);
         assert_eq!(corpus.manifest().sources["s"], 2);
+    }
+
+    #[test]
+    fn a_revision_changes_drops_and_reassigns() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("c"), false, false).unwrap();
+        for id in ["1", "2", "3"] {
+            writer.push(post(id), Some(Part::Train)).unwrap();
+        }
+        let change = |row, post: &mut Post| {
+            post.text = format!("{row}");
+            (row != 1).then_some((row == 2).then_some(Part::Test))
+        };
+        writer.revise(change).unwrap();
+        let corpus = writer.finish().unwrap();
+        let texts: Vec<String> = corpus.posts().unwrap().into_iter().map(|p| p.text).collect();
+        assert_eq!(texts, ["0", "2"]);
+        assert_eq!(corpus.parts().unwrap().into_iter().collect::<Vec<_>>(), [("3".to_owned(), Part::Test)]);
+        assert_eq!(corpus.manifest().sources["s"], 2);
+        assert_eq!(std::fs::read_dir(corpus.root()).unwrap().count(), 3, "manifest, posts, splits and nothing else");
     }
 
     #[test]

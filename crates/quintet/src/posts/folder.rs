@@ -1,0 +1,330 @@
+//! What the inputs of an import hold: files of posts, and in a folder also images, parts and labels.
+//!
+//! A folder's files of posts are those whose content begins like JSON, in sorted order; sub-folders are read too,
+//! except `images/` and hidden ones, and a sub-folder with a `splits.csv` or `labels*.csv` of its own is a source of
+//! its own. `splits.csv` and `labels*.csv` name posts (`post_id`) or authors (`author_id`) in their first column.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::corpus::{Label, Part};
+use super::input;
+use super::post::Post;
+use crate::error::{AtPath, Error, Result};
+
+/// One input: a file, standard input or a folder.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Name in the corpus and in reports: the folder's or file's, made unique.
+    pub name: String,
+    /// Folder that image paths are relative to.
+    pub root: PathBuf,
+    /// Files of posts; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// The input was a folder, so files that turn out to hold no posts are passed over.
+    pub folder: bool,
+    /// Table of parts.
+    pub splits: Option<PathBuf>,
+    /// Tables of labels.
+    pub labels: Vec<PathBuf>,
+    /// Files that were passed over.
+    pub unread: Vec<PathBuf>,
+}
+
+/// The sources that `inputs` name, in their order.
+///
+/// # Errors
+/// If an input does not exist, a folder holds no posts or the folder is a corpus already.
+pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
+    let mut all = Vec::new();
+    for input in inputs {
+        if input == Path::new("-") {
+            let files = vec![input.clone()];
+            all.push(Source { name: "stdin".into(), root: PathBuf::from("."), files, ..Source::default() });
+        } else if input.is_dir() {
+            let before = all.len();
+            read_folder(input, &mut all)?;
+            if all[before..].iter().all(|s| s.files.is_empty()) {
+                let what = "the folder holds no file of posts";
+                return Err(Error::input(what)
+                    .at(input)
+                    .help("files of posts hold JSON, plain or packed with gzip or zstd"));
+            }
+        } else {
+            std::fs::metadata(input).at(input)?;
+            let root = input.parent().unwrap_or(Path::new(".")).to_owned();
+            all.push(Source { name: stem(input), root, files: vec![input.clone()], ..Source::default() });
+        }
+    }
+    all.retain(|s| !s.files.is_empty());
+    make_names_unique(&mut all);
+    Ok(all)
+}
+
+/// A file's name without the endings of formats and packings.
+fn stem(path: &Path) -> String {
+    let mut name = path.file_name().map_or_else(|| "posts".into(), |n| n.to_string_lossy().into_owned());
+    for ending in [".gz", ".zst", ".jsonl", ".ndjson", ".json", ".txt"] {
+        if let Some(short) = name.strip_suffix(ending).filter(|s| !s.is_empty()) {
+            name = short.to_owned();
+        }
+    }
+    name
+}
+
+fn make_names_unique(sources: &mut [Source]) {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for source in sources {
+        let n = times.entry(source.name.clone()).or_default();
+        *n += 1;
+        if *n > 1 {
+            source.name = format!("{}-{n}", source.name);
+        }
+    }
+}
+
+fn is_table(name: &str, what: &str) -> bool {
+    name.starts_with(what) && name.ends_with(".csv")
+}
+
+/// Adds the folder as a source, and those of its sub-folders that are sources of their own.
+fn read_folder(folder: &Path, all: &mut Vec<Source>) -> Result<()> {
+    if folder.join("corpus.json").is_file() {
+        let what = "the folder is a corpus already, not a dump";
+        return Err(Error::input(what).at(folder).help("pass it to the next command as it is"));
+    }
+    let whole = std::fs::canonicalize(folder).at(folder)?;
+    let name = whole.file_name().map_or_else(|| "posts".into(), |n| n.to_string_lossy().into_owned());
+    let mut source = Source { name, root: folder.to_owned(), folder: true, ..Source::default() };
+    let mut own = Vec::new();
+    read_files(folder, &mut source, &mut own)?;
+    all.push(source);
+    own.iter().try_for_each(|sub| read_folder(sub, all))
+}
+
+fn read_files(folder: &Path, source: &mut Source, own: &mut Vec<PathBuf>) -> Result<()> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .at(folder)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<std::io::Result<_>>()
+        .at(folder)?;
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if name == "images" {
+                continue;
+            }
+            if has_tables(&path)? { own.push(path) } else { read_files(&path, source, own)? }
+        } else if name == "splits.csv" {
+            source.splits = Some(path);
+        } else if is_table(&name, "labels") {
+            source.labels.push(path);
+        } else if holds_json(&path) {
+            source.files.push(path);
+        } else {
+            source.unread.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn has_tables(folder: &Path) -> Result<bool> {
+    let mut names =
+        std::fs::read_dir(folder).at(folder)?.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    Ok(names.any(|n| is_table(&n, "splits") || is_table(&n, "labels")))
+}
+
+/// Whether the unpacked content begins with a bracket.
+fn holds_json(path: &Path) -> bool {
+    let Ok(mut reader) = input::open(path, Arc::default()) else { return false };
+    for _ in 0..16 {
+        let Ok(bytes) = reader.fill_buf() else { return false };
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+            Some(first) => return matches!(first, b'{' | b'['),
+            None if bytes.is_empty() => return false,
+            None => {}
+        }
+        let length = bytes.len();
+        reader.consume(length);
+    }
+    false
+}
+
+/// What the first column of a table names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyed {
+    /// `post_id`
+    Post,
+    /// `author_id`
+    Author,
+}
+
+impl Keyed {
+    /// The kind of a [`Label`].
+    pub fn kind(self) -> &'static str {
+        match self {
+            Keyed::Post => "post",
+            Keyed::Author => "author",
+        }
+    }
+}
+
+/// A table with its header: what the first column names, the names of the others.
+struct Table {
+    path: PathBuf,
+    keyed: Keyed,
+    names: Vec<String>,
+    reader: csv::Reader<std::fs::File>,
+}
+
+impl Table {
+    fn open(path: &Path) -> Result<Table> {
+        let mut reader = csv::Reader::from_path(path).map_err(|e| not_csv(path, &e))?;
+        let header = reader.headers().map_err(|e| not_csv(path, &e))?.clone();
+        let keyed = match header.get(0).map(|h| h.trim_start_matches('\u{feff}')) {
+            Some("post_id") => Keyed::Post,
+            Some("author_id") => Keyed::Author,
+            first => {
+                let what = format!("the first column is `{}`", first.unwrap_or(""));
+                return Err(Error::input(what).at_line(path, 1).help("it must be `post_id` or `author_id`"));
+            }
+        };
+        let names: Vec<String> = header.iter().skip(1).map(str::to_owned).collect();
+        if names.is_empty() {
+            return Err(Error::input("the table has one column").at_line(path, 1).help("add a column with the values"));
+        }
+        Ok(Table { path: path.to_owned(), keyed, names, reader })
+    }
+
+    fn rows(&mut self) -> impl Iterator<Item = Result<(u64, csv::StringRecord)>> {
+        let path = &self.path;
+        self.reader.records().map(|r| {
+            let row = r.map_err(|e| not_csv(path, &e))?;
+            Ok((row.position().map_or(0, csv::Position::line), row))
+        })
+    }
+}
+
+fn not_csv(path: &Path, error: &csv::Error) -> Error {
+    Error::input(format!("not a CSV table: {error}")).at(path)
+}
+
+/// Which part each post or author is in.
+#[derive(Clone, Debug)]
+pub struct Splits {
+    /// What the ids name.
+    pub keyed: Keyed,
+    /// Part by id.
+    pub parts: HashMap<String, Part>,
+}
+
+impl Splits {
+    /// Reads a table whose second column is the part.
+    ///
+    /// # Errors
+    /// If it is no such table or names an unknown part.
+    pub fn read(path: &Path) -> Result<Splits> {
+        let mut table = Table::open(path)?;
+        let keyed = table.keyed;
+        let mut parts = HashMap::new();
+        for row in table.rows() {
+            let (line, row) = row?;
+            let part = row[1].trim().parse().map_err(|e: Error| e.at_line(path, line))?;
+            parts.insert(row[0].to_owned(), part);
+        }
+        Ok(Splits { keyed, parts })
+    }
+
+    /// The part of a post.
+    pub fn part_of(&self, post: &Post) -> Option<Part> {
+        let id = match self.keyed {
+            Keyed::Post => &post.id,
+            Keyed::Author => &post.author.as_ref()?.id,
+        };
+        self.parts.get(id).copied()
+    }
+}
+
+/// What a table of labels names and the names of its labels.
+///
+/// # Errors
+/// If it is no such table.
+pub fn label_names(path: &Path) -> Result<(Keyed, Vec<String>)> {
+    Table::open(path).map(|t| (t.keyed, t.names))
+}
+
+/// Labels of a table; empty cells are no labels.
+///
+/// # Errors
+/// If it is no such table.
+pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
+    let mut table = Table::open(path)?;
+    let (kind, names) = (table.keyed.kind(), table.names.clone());
+    let mut labels = Vec::new();
+    for row in table.rows() {
+        let (_, row) = row?;
+        for (name, value) in names.iter().zip(row.iter().skip(1)).filter(|(_, v)| !v.is_empty()) {
+            labels.push(Label { kind: kind.into(), id: row[0].into(), name: name.clone(), value: value.into() });
+        }
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_sorted_into_posts_tables_and_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("b.any", " {\"id\":\"1\"}");
+        write("a.json", "[]");
+        write("README.md", "# x");
+        write("splits.csv", "post_id,split\n1,train\n");
+        write("labels_x.csv", "author_id,a,b\nu,1,\n");
+        write("2020/01/c.json", "{}");
+        write("images/d.json", "{}");
+        write("other/e.json", "{}");
+        write("other/labels.csv", "post_id,l\n");
+        let found = sources(&[folder.path().to_owned()]).unwrap();
+        let names = |s: &Source| {
+            s.files.iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found.len(), 2);
+        assert_eq!(names(&found[0]), ["c.json", "a.json", "b.any"]);
+        assert_eq!((found[0].unread.len(), found[1].name.as_str()), (1, "other"));
+        let labels = read_labels(&found[0].labels[0]).unwrap();
+        assert_eq!(labels, [Label { kind: "author".into(), id: "u".into(), name: "a".into(), value: "1".into() }]);
+    }
+
+    #[test]
+    fn a_bad_table_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("splits.csv");
+        std::fs::write(&path, "post_id,split\n1,train\n2,holdout\n").unwrap();
+        let error = Splits::read(&path).unwrap_err();
+        assert!(error.place().is_some_and(|p| p.ends_with("splits.csv:3")), "{error}");
+        std::fs::write(&path, "id,split\n").unwrap();
+        assert!(Splits::read(&path).unwrap_err().to_string().contains("post_id"));
+    }
+
+    #[test]
+    fn names_lose_their_endings_and_are_unique() {
+        assert_eq!(stem(Path::new("x/a.jsonl.gz")), "a");
+        let mut two = vec![Source { name: "a".into(), ..Source::default() }; 2];
+        make_names_unique(&mut two);
+        assert_eq!(two[1].name, "a-2");
+    }
+}

@@ -1,0 +1,293 @@
+//! Opens what a dump comes in - plain, gzip, zstd, standard input - and cuts it into JSON texts, one a record.
+//!
+//! What a file is follows from its first bytes, never from its name. Memory is bounded by the longest record
+//! ([`MAX_RECORD`]). JSON Lines, a JSON list of objects and pretty-printed objects one after another are all cut.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{AtPath, Error, Result};
+
+/// Longest record in bytes; a longer one is lost, with the reason. The longest real posts have some 30 kB.
+pub const MAX_RECORD: usize = 16 << 20;
+
+const BUFFER: usize = 1 << 18;
+
+/// Counts the bytes that were read of a file as it lies on disk, for the progress bar.
+struct Counting<R> {
+    inner: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// Opens a file, or standard input where `path` is `-`, and unpacks it. `bytes` grows as the file is read.
+///
+/// # Errors
+/// If it cannot be opened or is packed in a way that is not known.
+pub fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>> {
+    let raw: Box<dyn Read + Send> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).at(path)?) };
+    unpack(Counting { inner: raw, bytes }, path)
+}
+
+/// Unpacks a stream by its first bytes; `path` only names it in errors.
+///
+/// # Errors
+/// As [`open`].
+pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dyn BufRead + Send>> {
+    let mut head = Vec::with_capacity(6);
+    raw.by_ref().take(6).read_to_end(&mut head).at(path)?;
+    let whole = BufReader::with_capacity(BUFFER, io::Cursor::new(head.clone()).chain(raw));
+    let refused = |what: &str, tool: &str| {
+        Err(Error::input(format!("{what} is not read yet"))
+            .at(path)
+            .help(format!("unpack it first, for example with `{tool}`")))
+    };
+    match head.as_slice() {
+        // More than one gzip member in a row is what appending writers and `cat` make.
+        [0x1f, 0x8b, ..] => Ok(Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(whole)))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let decoder = zstd::Decoder::with_buffer(whole).at(path)?;
+            Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
+        }
+        [b'B', b'Z', b'h', ..] => refused("bzip2", "bunzip2"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => refused("xz", "unxz"),
+        [b'P', b'K', 3, 4, ..] => refused("a zip archive", "unzip"),
+        _ => Ok(Box::new(whole)),
+    }
+}
+
+/// One record as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// Line it begins on, from 1.
+    pub line: u64,
+    /// Its JSON text, or why it was lost.
+    pub text: Result<Vec<u8>, String>,
+}
+
+/// How a file separates its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// One a line.
+    Lines,
+    /// Objects in a list, or pretty-printed ones in a row: an object ends with its bracket.
+    Values,
+}
+
+/// Cuts a stream into records. After the last one, [`Records::failure`] says whether the stream broke off.
+pub struct Records<R> {
+    input: R,
+    layout: Option<Layout>,
+    line: u64,
+    failure: Option<String>,
+    limit: usize,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Records of `input`.
+    pub fn new(input: R) -> Self {
+        Self::with_limit(input, MAX_RECORD)
+    }
+
+    /// Records of at most `limit` bytes.
+    pub fn with_limit(input: R, limit: usize) -> Self {
+        Records { input, layout: None, line: 1, failure: None, limit }
+    }
+
+    /// Why the stream broke off, if it did; what came before it stands.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// The bytes at hand; empty at the end, and after a failure.
+    fn fill(&mut self) -> &[u8] {
+        if self.failure.is_some() {
+            return &[];
+        }
+        // Asked twice because the borrow of a successful answer cannot outlive the look at a failed one.
+        loop {
+            match self.input.fill_buf() {
+                Ok(_) => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    let cut = e.kind() == io::ErrorKind::UnexpectedEof;
+                    self.failure = Some(if cut { "cut off: the file ends too early".into() } else { e.to_string() });
+                    return &[];
+                }
+            }
+        }
+        self.input.fill_buf().unwrap_or_default()
+    }
+
+    /// Skips white space, and a byte order mark at the very start.
+    fn skip_blank(&mut self) -> Option<u8> {
+        if self.line == 1 && self.layout.is_none() && self.fill().starts_with(b"\xef\xbb\xbf") {
+            self.input.consume(3);
+        }
+        loop {
+            let bytes = self.fill();
+            if bytes.is_empty() {
+                return None;
+            }
+            let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
+            let lines = bytes[..blank].iter().filter(|b| **b == b'\n').count();
+            let next = bytes.get(blank).copied();
+            self.input.consume(blank);
+            self.line += lines as u64;
+            if next.is_some() {
+                return next;
+            }
+        }
+    }
+
+    /// Lists and pretty-printed objects are told from lines by their first line: `[...`, or an object left open.
+    fn find_layout(&mut self, first: u8) -> Layout {
+        if first == b'[' {
+            return Layout::Values;
+        }
+        let bytes = self.fill();
+        let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
+        let open = bytes.contains(&b'\n') && line.starts_with(b"{") && line.ends_with(b"{")
+            || line.ends_with(b"[") && line.starts_with(b"{")
+            || bytes.contains(&b'\n') && line.starts_with(b"{") && line.ends_with(b",");
+        if open { Layout::Values } else { Layout::Lines }
+    }
+
+    fn next_line(&mut self) -> Raw {
+        let line = self.line;
+        let mut text = Vec::new();
+        let mut length = 0usize;
+        loop {
+            let limit = self.limit;
+            let bytes = self.fill();
+            if bytes.is_empty() {
+                break;
+            }
+            let end = bytes.iter().position(|b| *b == b'\n');
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            length += part.len();
+            if length <= limit {
+                text.extend_from_slice(part);
+            }
+            let used = part.len() + usize::from(end.is_some());
+            self.input.consume(used);
+            if end.is_some() {
+                self.line += 1;
+                break;
+            }
+        }
+        self.record(line, text, length)
+    }
+
+    fn record(&self, line: u64, text: Vec<u8>, length: usize) -> Raw {
+        if length > self.limit {
+            let what = format!("longer than {} MiB: {length} bytes", self.limit >> 20);
+            return Raw { line, text: Err(what) };
+        }
+        let cut = self.failure.as_ref().map(|f| format!("the file breaks off here: {f}"));
+        Raw { line, text: cut.map_or(Ok(text), Err) }
+    }
+
+    /// The next value of a list or row of values: up to the bracket that closes it.
+    fn next_value(&mut self) -> Option<Raw> {
+        loop {
+            match self.skip_blank()? {
+                b'[' | b']' | b',' => self.input.consume(1),
+                _ => break,
+            }
+        }
+        let line = self.line;
+        let mut scan = Scan::default();
+        let (mut text, mut length) = (Vec::new(), 0usize);
+        while !scan.done {
+            let limit = self.limit;
+            let bytes = self.fill();
+            if bytes.is_empty() {
+                break;
+            }
+            let used = bytes.iter().position(|b| scan.step(*b)).map_or(bytes.len(), |at| at + usize::from(scan.closed));
+            length += used;
+            if length <= limit {
+                text.extend_from_slice(&bytes[..used]);
+            }
+            let lines = bytes[..used].iter().filter(|b| **b == b'\n').count();
+            self.input.consume(used);
+            self.line += lines as u64;
+        }
+        Some(self.record(line, text, length))
+    }
+}
+
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Raw;
+
+    fn next(&mut self) -> Option<Raw> {
+        let first = self.skip_blank()?;
+        let layout = match self.layout {
+            Some(layout) => layout,
+            None => self.find_layout(first),
+        };
+        self.layout = Some(layout);
+        match layout {
+            Layout::Lines => Some(self.next_line()),
+            Layout::Values => self.next_value(),
+        }
+    }
+}
+
+/// Follows brackets and strings to find where a value ends.
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    /// The value is over.
+    done: bool,
+    /// The byte that ended it is part of it.
+    closed: bool,
+}
+
+impl Scan {
+    /// Takes a byte; true if the value is over.
+    fn step(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' if self.depth > 0 => {
+                self.depth -= 1;
+                self.closed = self.depth == 0;
+            }
+            // A stray bracket is a record of its own, so that every step moves on.
+            b'}' => self.closed = true,
+            // A bare value ends before what follows it.
+            b',' | b']' | b'\n' if self.depth == 0 => self.done = true,
+            _ => {}
+        }
+        self.done |= self.closed;
+        self.done
+    }
+}
+
+#[cfg(test)]
+#[path = "input_tests.rs"]
+mod tests;

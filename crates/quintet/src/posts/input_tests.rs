@@ -1,0 +1,88 @@
+//! Every packing and layout gives the same records; broken ones give what is whole and say what is not.
+
+use std::io::Write;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LINES: &str = "{\"a\":1}\n\n{\"b\":\"x\\\"}{\"}\r\n{\"c\":[1,{\"d\":2}]}";
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    out.write_all(text.as_bytes()).unwrap();
+    out.finish().unwrap()
+}
+
+fn cut(bytes: Vec<u8>) -> (Vec<(u64, String)>, Option<String>) {
+    let mut records = Records::new(unpack(io::Cursor::new(bytes), Path::new("test")).unwrap());
+    let found = records
+        .by_ref()
+        .map(|r| {
+            (r.line, r.text.map_or_else(|e| format!("! {e}"), |t| String::from_utf8(t).unwrap().trim().to_owned()))
+        })
+        .collect();
+    (found, records.failure().map(str::to_owned))
+}
+
+fn texts(bytes: Vec<u8>) -> Vec<String> {
+    cut(bytes).0.into_iter().map(|r| r.1).collect()
+}
+
+#[test]
+fn every_packing_gives_the_same_records() {
+    let (plain, failure) = cut(LINES.into());
+    assert_eq!(plain.iter().map(|r| r.0).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(failure, None);
+    let members = [gzip("{\"a\":1}\n\n{\"b\":\"x"), gzip("\\\"}{\"}\r\n{\"c\":[1,{\"d\":2}]}")].concat();
+    assert_eq!(cut(members).0, plain);
+    assert_eq!(cut(zstd::encode_all(LINES.as_bytes(), 3).unwrap()).0, plain);
+    assert_eq!(cut(format!("\u{feff}{LINES}").into()).0, plain);
+}
+
+#[test]
+fn lists_and_pretty_printed_objects_give_the_same_records_as_lines() {
+    let plain = texts(LINES.into());
+    let list = "[{\"a\":1},\n {\"b\":\"x\\\"}{\"},{\"c\":[1,{\"d\":2}]}\n]";
+    assert_eq!(texts(list.into()), plain);
+    assert_eq!(cut(list.into()).0[1].0, 2);
+    assert_eq!(texts("{\n \"a\": 1\n}\n{\n \"b\": [2]\n}".into()), ["{\n \"a\": 1\n}", "{\n \"b\": [2]\n}"]);
+    assert_eq!(texts("[1, {\"a\":2}, \"x\"]".into()), ["1", "{\"a\":2}", "\"x\""]);
+}
+
+#[test]
+fn a_long_record_is_lost_alone() {
+    for text in ["{\"a\":1}\n{\"b\":\"0123456789\"}\n{\"c\":3}\n", "[{\"a\":1},{\"b\":\"0123456789\"},{\"c\":3}]"] {
+        let found: Vec<Raw> = Records::with_limit(text.as_bytes(), 9).collect();
+        assert!(
+            matches!((&found[0].text, &found[1].text, &found[2].text), (Ok(_), Err(e), Ok(_)) if e.contains("longer than"))
+        );
+    }
+}
+
+#[test]
+fn what_was_read_before_a_cut_stays() {
+    let lines: String = (0..5000).map(|i| format!("{{\"id\":{}}}\n", i * 7919 % 100_003)).collect();
+    let mut packed = gzip(&lines);
+    packed.truncate(packed.len() / 2);
+    let (found, failure) = cut(packed);
+    assert!(found.len() > 1000, "{}", found.len());
+    assert!(failure.is_some_and(|f| f.contains("ends too early")));
+    assert!(found[..found.len() - 1].iter().all(|r| !r.1.starts_with('!')));
+}
+
+#[test]
+fn unknown_packings_say_what_to_do() {
+    let error = unpack(io::Cursor::new(b"BZh91AY&SY".to_vec()), Path::new("x.json")).err().unwrap();
+    assert!(error.way_out().is_some_and(|h| h.contains("bunzip2")));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_hang_or_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), head in "(\\[|\\{|\\{\\n)?") {
+        let mut all = head.into_bytes();
+        all.extend(bytes);
+        let count = Records::with_limit(&all[..], 64).count();
+        prop_assert!(count <= all.len());
+    }
+}

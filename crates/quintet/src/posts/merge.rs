@@ -1,0 +1,323 @@
+//! Recognises posts that came before, and merges what a later copy adds.
+//!
+//! Memory is about 60 bytes a post plus the later copies that add something. The first copy of a post stays; a later
+//! one only fills fields that are unknown. Ids of two sources may be equal by accident, as row numbers are: where one of
+//! the two is in our own format, comes from another source and is clearly another post (another author, or without
+//! authors another text), the later one is renamed `SOURCE/ID`. Posts of platforms with the same id are always one.
+
+use std::collections::{HashMap, HashSet};
+
+use super::post::{Author, Place, Post};
+
+/// What is remembered of a post.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    row: u32,
+    /// Which fields are known, a bit each.
+    known: u32,
+    /// Hash of the author's id, 0 if unknown.
+    author: u32,
+    /// Hash of the letters and digits of the text.
+    text: u32,
+    source: u16,
+    native: bool,
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// Its row, which is new.
+    New(u64),
+    /// The row of an earlier copy.
+    Merged(u64),
+}
+
+/// Where a post comes from, as far as merging is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Number of the source.
+    pub source: u16,
+    /// Its name.
+    pub name: &'a str,
+    /// Whether the format is our own, whose ids need not be those of a platform.
+    pub native: bool,
+}
+
+/// Posts seen so far.
+#[derive(Default)]
+pub struct Seen {
+    entries: HashMap<u128, Entry>,
+    fills: HashMap<u32, Post>,
+    renamed: HashMap<(u16, String), String>,
+    deleted: HashSet<u128>,
+    scrubbed: HashMap<String, u128>,
+}
+
+fn hash128(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
+}
+
+fn author_hash(post: &Post) -> u32 {
+    // The lowest bit is given up so that 0 means unknown.
+    post.author.as_ref().map_or(0, |a| hash128(&a.id) as u32 | 1)
+}
+
+fn text_hash(post: &Post) -> u32 {
+    let letters: String = post.text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    hash128(&letters) as u32
+}
+
+impl Seen {
+    /// Takes a post in; a merged one is kept if it adds something. The id of `post` is changed if it must be renamed.
+    pub fn place(&mut self, post: &mut Post, origin: Origin) -> Placed {
+        let mut key = hash128(&post.id);
+        let mut entry = Entry {
+            row: u32::try_from(self.entries.len()).unwrap_or(u32::MAX),
+            known: known(post),
+            author: author_hash(post),
+            text: text_hash(post),
+            source: origin.source,
+            native: origin.native,
+        };
+        if self.entries.get(&key).is_some_and(|earlier| is_another(earlier, &entry)) {
+            let id = format!("{}/{}", origin.name, post.id);
+            self.renamed.insert((origin.source, std::mem::replace(&mut post.id, id.clone())), id);
+            key = hash128(&post.id);
+        }
+        let Some(earlier) = self.entries.get_mut(&key) else {
+            self.entries.insert(key, entry);
+            return Placed::New(u64::from(entry.row));
+        };
+        if earlier.author != 0 && earlier.author != entry.author {
+            entry.known &= !AUTHOR;
+        }
+        if entry.known & !earlier.known != 0 {
+            earlier.known |= entry.known;
+            let post = std::mem::take(post);
+            match self.fills.get_mut(&earlier.row) {
+                Some(fill) => fill_in(fill, post),
+                None => drop(self.fills.insert(earlier.row, post)),
+            }
+        }
+        Placed::Merged(u64::from(earlier.row))
+    }
+
+    /// Remembers that a post must be forgotten, whether it came already or comes later.
+    pub fn delete(&mut self, id: &str) {
+        self.deleted.insert(hash128(id));
+    }
+
+    /// Remembers that posts of an author up to an id lose their location.
+    pub fn scrub(&mut self, author: String, up_to: &str) {
+        let up_to = up_to.parse().unwrap_or(u128::MAX);
+        let last = self.scrubbed.entry(author).or_default();
+        *last = up_to.max(*last);
+    }
+
+    /// How many posts that came must be forgotten.
+    pub fn deletes_honoured(&self) -> u64 {
+        self.deleted.iter().filter(|k| self.entries.contains_key(k)).count() as u64
+    }
+
+    /// Whether [`Seen::revise`] changes anything.
+    pub fn needs_revision(&self) -> bool {
+        !self.fills.is_empty() || !self.scrubbed.is_empty() || self.deletes_honoured() > 0
+    }
+
+    /// Brings the post of a row up to date with all that came after it; `false` if it must go.
+    pub fn revise(&self, row: u64, post: &mut Post) -> bool {
+        if self.deleted.contains(&hash128(&post.id)) {
+            return false;
+        }
+        if let Some(fill) = u32::try_from(row).ok().and_then(|r| self.fills.get(&r)) {
+            fill_in(post, fill.clone());
+        }
+        let last = post.author.as_ref().and_then(|a| self.scrubbed.get(&a.id));
+        if last.is_some_and(|last| post.id.parse().is_ok_and(|id: u128| id <= *last)) {
+            (post.geo, post.place) = (None, None);
+        }
+        true
+    }
+
+    /// The id under which a post of a source is in the corpus, if it is.
+    pub fn final_id(&self, source: u16, id: &str) -> Option<String> {
+        let id = self.renamed.get(&(source, id.to_owned())).map_or(id, String::as_str);
+        let key = hash128(id);
+        (self.entries.contains_key(&key) && !self.deleted.contains(&key)).then(|| id.to_owned())
+    }
+
+    /// How many posts were renamed.
+    pub fn renamed(&self) -> u64 {
+        self.renamed.len() as u64
+    }
+}
+
+/// Whether two posts with one id are different posts: see the rule above.
+fn is_another(earlier: &Entry, later: &Entry) -> bool {
+    let accident = (earlier.native || later.native) && earlier.source != later.source;
+    let differ = if earlier.author != 0 && later.author != 0 {
+        earlier.author != later.author
+    } else {
+        earlier.text != later.text
+    };
+    accident && differ
+}
+
+/// Bits of [`known`] that belong to the author's profile.
+const AUTHOR: u32 = 0x3ff << 16;
+
+/// Which fields of a post are known.
+fn known(post: &Post) -> u32 {
+    let place = post.place.as_ref();
+    let author = post.author.as_ref();
+    let in_author = |f: fn(&Author) -> bool| author.is_some_and(f);
+    let in_place = |f: fn(&Place) -> bool| place.is_some_and(f);
+    let fields = [
+        post.created_at.is_some(),
+        post.lang.is_some(),
+        !post.text.is_empty(),
+        !post.hashtags.is_empty(),
+        !post.mentions.is_empty(),
+        !post.images.is_empty(),
+        post.images.iter().any(|i| i.path.is_some()),
+        place.is_some(),
+        in_place(|p| p.name.is_some()),
+        in_place(|p| p.bounds.is_some()),
+        post.geo.is_some(),
+        post.reply_to.is_some(),
+        post.quote_of.is_some(),
+        false,
+        false,
+        false,
+        author.is_some(),
+        in_author(|a| a.handle.is_some()),
+        in_author(|a| a.name.is_some()),
+        in_author(|a| a.description.is_some()),
+        in_author(|a| a.location.is_some()),
+        in_author(|a| a.created_at.is_some()),
+        in_author(|a| a.followers.is_some() && a.following.is_some()),
+        in_author(|a| a.posts.is_some()),
+        in_author(|a| a.listed.is_some()),
+        in_author(|a| a.verified.is_some()),
+    ];
+    fields.iter().enumerate().fold(0, |bits, (i, known)| bits | u32::from(*known) << i)
+}
+
+/// Fills unknown fields of `post` from a copy of it.
+fn fill_in(post: &mut Post, copy: Post) {
+    fn fill<T>(field: &mut Option<T>, other: Option<T>) {
+        if field.is_none() {
+            *field = other;
+        }
+    }
+    fn fill_list<T>(field: &mut Vec<T>, other: Vec<T>) {
+        if field.is_empty() {
+            *field = other;
+        }
+    }
+    fill(&mut post.created_at, copy.created_at);
+    fill(&mut post.lang, copy.lang);
+    if post.text.is_empty() {
+        post.text = copy.text;
+    }
+    fill_list(&mut post.hashtags, copy.hashtags);
+    fill_list(&mut post.mentions, copy.mentions);
+    // Pixels at hand are worth more than an address.
+    if !post.images.iter().any(|i| i.path.is_some()) && copy.images.iter().any(|i| i.path.is_some()) {
+        post.images = copy.images;
+    } else {
+        fill_list(&mut post.images, copy.images);
+    }
+    match (&mut post.place, copy.place) {
+        (Some(place), Some(other)) if place.id == other.id => {
+            fill(&mut place.name, other.name);
+            fill(&mut place.kind, other.kind);
+            fill(&mut place.country, other.country);
+            fill(&mut place.bounds, other.bounds);
+        }
+        (place, other) => fill(place, other),
+    }
+    fill(&mut post.geo, copy.geo);
+    fill(&mut post.reply_to, copy.reply_to);
+    fill(&mut post.quote_of, copy.quote_of);
+    match (&mut post.author, copy.author) {
+        (Some(author), Some(other)) if author.id == other.id => {
+            fill(&mut author.handle, other.handle);
+            fill(&mut author.name, other.name);
+            fill(&mut author.description, other.description);
+            fill(&mut author.location, other.location);
+            fill(&mut author.created_at, other.created_at);
+            fill(&mut author.followers, other.followers);
+            fill(&mut author.following, other.following);
+            fill(&mut author.posts, other.posts);
+            fill(&mut author.listed, other.listed);
+            fill(&mut author.verified, other.verified);
+        }
+        (author, other) => fill(author, other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(id: &str, text: &str, author: Option<&str>) -> Post {
+        let author = author.map(|a| Author { id: a.into(), ..Author::default() });
+        Post { id: id.into(), text: text.into(), author, ..Post::default() }
+    }
+
+    fn origin(source: u16, native: bool) -> Origin<'static> {
+        Origin { source, name: ["one", "two"][source as usize], native }
+    }
+
+    #[test]
+    fn a_later_copy_fills_what_is_unknown_and_changes_nothing_else() {
+        let mut seen = Seen::default();
+        let mut first = post("1", "a", Some("u"));
+        assert_eq!(seen.place(&mut first, origin(0, false)), Placed::New(0));
+        let mut copy = Post { lang: Some("en".into()), ..post("1", "b", Some("u")) };
+        assert_eq!(seen.place(&mut copy, origin(1, false)), Placed::Merged(0));
+        assert!(seen.needs_revision() && seen.revise(0, &mut first));
+        assert_eq!((first.text.as_str(), first.lang.as_deref()), ("a", Some("en")));
+    }
+
+    #[test]
+    fn a_copy_that_adds_nothing_needs_no_revision() {
+        let mut seen = Seen::default();
+        seen.place(&mut post("1", "a", None), origin(0, true));
+        seen.place(&mut post("1", "a", None), origin(0, true));
+        assert!(!seen.needs_revision());
+    }
+
+    #[test]
+    fn ids_equal_by_accident_are_told_apart() {
+        let mut seen = Seen::default();
+        seen.place(&mut post("1", "a", None), origin(0, true));
+        let mut other = post("1", "b", None);
+        assert_eq!(seen.place(&mut other, origin(1, true)), Placed::New(1));
+        assert_eq!(other.id, "two/1");
+        assert_eq!(seen.final_id(1, "1").as_deref(), Some("two/1"));
+        assert_eq!(seen.place(&mut post("1", "b", None), origin(1, true)), Placed::Merged(1));
+        // The same author: the same post, in whatever words.
+        seen.place(&mut post("2", "a", Some("u")), origin(0, true));
+        assert_eq!(seen.place(&mut post("2", "&amp; a", Some("u")), origin(1, false)), Placed::Merged(2));
+    }
+
+    #[test]
+    fn deletes_and_scrubs_hold_for_posts_before_and_after() {
+        let mut seen = Seen::default();
+        seen.delete("5");
+        seen.scrub("u".into(), "7");
+        let mut gone = post("5", "a", None);
+        let mut scrubbed = Post { geo: Some(Default::default()), ..post("7", "a", Some("u")) };
+        let mut kept = Post { geo: Some(Default::default()), ..post("8", "a", Some("u")) };
+        for p in [&mut gone, &mut scrubbed, &mut kept] {
+            seen.place(p, origin(0, false));
+        }
+        assert!(!seen.revise(0, &mut gone) && seen.revise(1, &mut scrubbed) && seen.revise(2, &mut kept));
+        assert_eq!((scrubbed.geo, kept.geo.is_some()), (None, true));
+        assert_eq!((seen.deletes_honoured(), seen.final_id(0, "5")), (1, None));
+    }
+}
