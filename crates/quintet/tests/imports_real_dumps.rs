@@ -26,7 +26,7 @@ fn import_sets(names: &[&str], images: &str) -> Option<(ImportReport, Corpus, te
     let seconds = start.elapsed().as_secs_f64();
     let r = report.rows;
     assert_eq!(r.read, r.imported + r.merged + r.rejected + r.messages);
-    let packed = size(&inputs[0]);
+    let packed = if inputs[0].is_dir() { size(&inputs[0]) } else { 0.0 };
     eprintln!("{names:?}: {seconds:.2} s, {:.1} MB/s of files as packed\n{report}", packed / seconds / 1e6);
     Some((report, Corpus::open(&into).unwrap(), folder))
 }
@@ -117,4 +117,15 @@ fn flickr8k() {
     let Some((report, ..)) = import_sets(&["flickr8k"], "link") else { return };
     assert_eq!((report.summary.posts, report.images.taken), (35_000, 7000));
     assert_eq!(parts(&report), [30_000, 5000]);
+}
+
+#[test]
+fn a_search_answer_and_recorded_examples() {
+    let names = ["fixtures/simdjson/twitter.json", "fixtures/tweet_parser"];
+    let Some((report, corpus, _folder)) = import_sets(&names, "copy") else { return };
+    let search = &report.sources[0].files[0];
+    assert_eq!((search.read, search.rejected, search.format.as_str()), (100, 0, "x-v1"));
+    assert_eq!(report.rows.rejected, 0);
+    // 27 tweets and 15 others inside their 73 retweets; then the examples of the second folder.
+    assert_eq!((corpus.manifest().sources["twitter"], report.rows.read), (27 + 15, 100 + 50));
 }

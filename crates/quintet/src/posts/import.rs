@@ -88,6 +88,12 @@ pub fn import(
             u16::try_from(number).map_err(|_| Error::input("more than 65,535 sources").help("import fewer"))?;
         import.source(number, source)?;
     }
+    if import.report.rows.read == 0 {
+        let seen = import.report.problems.join("; ");
+        let known: Vec<String> = formats::ALL.iter().map(|f| format!("{} ({})", f.name(), f.about())).collect();
+        let help = format!("formats are {}; name one with --format if it is not recognised", known.join(", "));
+        return Err(Error::input(format!("no posts to import: {seen}")).help(help));
+    }
     import.finish(&sources)
 }
 

@@ -126,10 +126,41 @@ pub fn by_name(name: &str) -> Result<&'static dyn Format> {
 
 /// Makes records of one line or element; bytes that are no JSON object are one rejected record.
 pub fn read(format: &dyn Format, bytes: &[u8], notes: &mut Notes) -> Vec<Record> {
-    match parse(bytes) {
+    let parsed = parse(bytes).or_else(|reason| {
+        let mended = std::str::from_utf8(bytes).ok().and_then(mend_surrogates).ok_or(reason)?;
+        notes.unusable("(half of a character pair, replaced by U+FFFD)");
+        parse(mended.as_bytes())
+    });
+    match parsed {
         Ok(object) => format.read(&object, notes),
         Err(reason) => vec![Record::Rejected(reason)],
     }
+}
+
+/// Replaces escapes of half a UTF-16 pair (`\ud83d` without its other half), which texts cut by other programs end in
+/// and JSON in Rust refuses; `None` if there are none.
+fn mend_surrogates(json: &str) -> Option<String> {
+    let unit = |at: usize| {
+        let hex = json.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(hex, 16).ok()
+    };
+    let is = |at: usize, range: std::ops::Range<u16>| unit(at).is_some_and(|u| range.contains(&u));
+    let (mut out, mut kept, mut at) = (String::new(), 0, 0);
+    while let Some(step) = json[at..].find('\\') {
+        at += step;
+        if is(at, 0xd800..0xdc00) && is(at + 6, 0xdc00..0xe000) {
+            at += 12;
+        } else if is(at, 0xd800..0xe000) {
+            out.push_str(&json[kept..at]);
+            out.push_str("\\ufffd");
+            at += 6;
+            kept = at;
+        } else {
+            // The escaped character may be a backslash: both are passed.
+            at += 1 + json[at + 1..].chars().next().map_or(0, char::len_utf8);
+        }
+    }
+    (kept > 0).then(|| out + &json[kept..])
 }
 
 /// The JSON object in `bytes`, or why there is none.
@@ -152,5 +183,36 @@ fn kind_of(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn half_a_character_pair_costs_only_itself() {
+        let mut notes = Notes::default();
+        let line = br#"{"id":"1","text":"a\ud83d b\ud83d\ude00 c\\ud83d \ude00"}"#;
+        let records = read(&Native, line, &mut notes);
+        let [Record::Post(found)] = &records[..] else { panic!("{records:?}") };
+        assert_eq!(found.post.text, "a\u{fffd} b\u{1f600} c\\ud83d \u{fffd}");
+        assert_eq!(notes.unusable.len(), 1);
+    }
+
+    #[test]
+    fn formats_have_names_and_the_unknown_one_lists_them() {
+        assert!(ALL.iter().all(|f| by_name(f.name()).is_ok()));
+        let error = by_name("myspace").err().and_then(|e| e.way_out().map(str::to_owned));
+        assert!(error.is_some_and(|h| h.contains("x-v1") && h.contains("native")));
+    }
+
+    proptest! {
+        #[test]
+        fn mending_never_panics(text in "([\\\\u]|d83d|de00|\\PC){0,30}") {
+            mend_surrogates(&text);
+        }
     }
 }
