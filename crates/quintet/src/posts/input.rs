@@ -201,11 +201,8 @@ impl<R: BufRead> Records<R> {
 
     /// The next value of a list or row of values: up to the bracket that closes it.
     fn next_value(&mut self) -> Option<Raw> {
-        loop {
-            match self.skip_blank()? {
-                b'[' | b']' | b',' => self.input.consume(1),
-                _ => break,
-            }
+        while let b'[' | b']' | b',' = self.skip_blank()? {
+            self.input.consume(1);
         }
         let line = self.line;
         let mut scan = Scan::default();
