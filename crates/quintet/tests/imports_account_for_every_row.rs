@@ -173,6 +173,25 @@ fn files_that_are_no_dump_say_so() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let many: String =
+        (0..20_000).map(|i| format!("{{\"id\":\"{}\",\"text\":\"post {i} #tag{}\"}}\n", i % 15_000, i % 7)).collect();
+    let path = folder.path().join("many.jsonl");
+    std::fs::write(&path, many).unwrap();
+    let with = |threads: usize| {
+        let into = folder.path().join(format!("c{threads}"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let inputs = [path.clone()];
+        let report = pool.install(|| import(&inputs, &ImportOptions::default(), &into, &Silent::default())).unwrap();
+        (serde_json::to_string(&report).unwrap(), std::fs::read(into.join("posts.parquet")).unwrap())
+    };
+    let (one, three) = (with(1), with(3));
+    assert_eq!(one.0, three.0);
+    assert!(one.1 == three.1, "the tables differ");
+}
+
+#[test]
 fn a_long_line_and_a_cut_file_lose_only_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.jsonl.gz");
@@ -190,7 +209,7 @@ fn a_long_line_and_a_cut_file_lose_only_themselves() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn damaged_dumps_never_panic_and_add_up(
         name in prop_oneof![Just("x_v1_stream.jsonl"), Just("native.jsonl"), Just("x_v1_list.json")],
@@ -209,6 +228,9 @@ proptest! {
         let path = folder.path().join("dump");
         std::fs::write(&path, bytes).unwrap();
         let format = Some(if name == "native.jsonl" { "native" } else { "x-v1" }.to_owned());
-        import_into(folder.path(), &[path], &ImportOptions { format, ..ImportOptions::default() }).unwrap();
+        let options = ImportOptions { format, ..ImportOptions::default() };
+        if let Err(error) = import_into(folder.path(), &[path], &options) {
+            prop_assert!(error.what().contains("holds no records"), "{error}");
+        }
     }
 }

@@ -178,6 +178,9 @@ impl Import<'_> {
             let now = bytes.load(Ordering::Relaxed);
             self.task.advance(now - std::mem::replace(&mut shown, now));
         }
+        if file.read == 0 {
+            self.report.problems.push(format!("{} holds no records", file.path));
+        }
         if let Some(failure) = records.failure() {
             let problem = format!("{} breaks off after {} records: {failure}", file.path, file.read);
             if self.options.strict {
