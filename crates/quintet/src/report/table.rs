@@ -47,10 +47,11 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Whether every cell of column `c` looks like a number ("-", "" and "n/a" may stand between).
+    /// Whether every cell of column `c` looks like a number, a unit behind it allowed ("-", "" and "n/a" may stand between).
     fn numeric(&self, c: usize) -> bool {
         let number = |cell: &str| {
-            cell.trim_start_matches(['-', '+', '<', '>', '±', ' ']).starts_with(|d: char| d.is_ascii_digit())
+            let figure = cell.trim_start_matches(['-', '+', '<', '>', '±', ' ']).trim_end_matches(char::is_alphabetic);
+            figure.starts_with(|d: char| d.is_ascii_digit()) && !figure.contains(char::is_alphabetic)
         };
         let filler = |cell: &str| matches!(cell.trim(), "" | "-" | "–" | "n/a");
         let cells = || self.rows.iter().map(|row| row[c].as_str());
