@@ -1,5 +1,6 @@
 //! Every record read becomes a post, joins one, is another message, or is rejected with a reason; nothing panics.
 //! All posts here are synthetic.
+#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! The prepared sets of real posts import with the counts that their descriptions state.
+#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use std::path::{Path, PathBuf};
 
