@@ -4,13 +4,12 @@
 //! p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
 //! (Kingma and Ba 2015, algorithm 1; the place of eps is PyTorch's.)
 
-use crate::simd::{self, Shared, Task};
+use crate::simd::{self, Task};
+use crate::threads::{Shared, rows_per_job};
 use rayon::prelude::*;
 
 /// Values updated by one job.
 const CHUNK: usize = 1 << 14;
-/// Rows updated by one job.
-const ROWS_PER_JOB: usize = 16;
 
 /// One step's settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,7 +78,7 @@ impl Adam {
         }
         let factors = self.factors();
         let (parameter, m, v) = (Shared::new(parameter), Shared::new(m), Shared::new(v));
-        let jobs = (rows, gradient.par_chunks(dim)).into_par_iter().with_min_len(ROWS_PER_JOB);
+        let jobs = (rows, gradient.par_chunks(dim)).into_par_iter().with_min_len(rows_per_job(dim));
         jobs.for_each(|(&row, gradient)| {
             let start = row as usize * dim;
             // SAFETY: every row lies in the three slices and is named once, both checked above.

@@ -21,3 +21,4 @@ pub mod rng;
 mod scratch;
 mod simd;
 pub mod sums;
+mod threads;

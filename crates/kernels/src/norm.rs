@@ -2,12 +2,11 @@
 
 use crate::simd::{self, Task};
 use crate::sums::Dot;
+use crate::threads::rows_per_job;
 use rayon::prelude::*;
 
 /// Smallest divisor. Rows shorter than this are divided by it, so a zero row stays zero (PyTorch's `normalize`).
 pub const EPS: f64 = 1e-12;
-/// Rows that a thread takes at a time.
-const ROWS_PER_JOB: usize = 16;
 
 /// Divides every row of `values` `[rows, dim]` by its L2 length, in place; returns the lengths `[rows]`.
 ///
@@ -17,7 +16,7 @@ pub fn forward(values: &mut [f32], dim: usize) -> Vec<f64> {
     let rows = rows(values, dim);
     let mut lengths = vec![0.0; rows];
     let jobs = (values.par_chunks_mut(dim.max(1)), &mut lengths);
-    jobs.into_par_iter().with_min_len(ROWS_PER_JOB).for_each(|(row, length)| {
+    jobs.into_par_iter().with_min_len(rows_per_job(dim)).for_each(|(row, length)| {
         *length = simd::run(Dot { x: row, y: row }).sqrt();
         simd::run(Scale { values: row, by: (1.0 / length.max(EPS)) as f32 });
     });
@@ -33,7 +32,7 @@ pub fn forward(values: &mut [f32], dim: usize) -> Vec<f64> {
 pub fn backward(y: &[f32], lengths: &[f64], dy: &mut [f32], dim: usize) {
     assert_eq!((y.len(), lengths.len()), (dy.len(), rows(dy, dim)), "y and dy must be [rows, dim], lengths [rows]");
     let jobs = (dy.par_chunks_mut(dim.max(1)), y.par_chunks(dim.max(1)), lengths);
-    jobs.into_par_iter().with_min_len(ROWS_PER_JOB).for_each(|(dy, y, &length)| {
+    jobs.into_par_iter().with_min_len(rows_per_job(dim)).for_each(|(dy, y, &length)| {
         if length <= EPS {
             dy.fill(0.0);
         } else {

@@ -17,9 +17,18 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), lines: 0 });
 struct Line([f32; 16]);
 
 struct Pool {
+    /// Longest unused first.
     free: Vec<Vec<Line>>,
     /// Lines in `free`.
     lines: usize,
+}
+
+impl Pool {
+    fn take(&mut self, index: usize) -> Vec<Line> {
+        let lines = self.free.remove(index);
+        self.lines -= lines.len();
+        lines
+    }
 }
 
 /// A slice of `f32`, aligned to 64 bytes, from the pool and back to it when dropped.
@@ -38,9 +47,7 @@ impl Scratch {
         let fits = |lines: &Vec<Line>| lines.len() >= needed && lines.len() / 4 <= needed;
         let best = (0..pool.free.len()).filter(|&i| fits(&pool.free[i])).min_by_key(|&i| pool.free[i].len());
         if let Some(best) = best {
-            let lines = pool.free.swap_remove(best);
-            pool.lines -= lines.len();
-            return Self { lines, len };
+            return Self { lines: pool.take(best), len };
         }
         drop(pool);
         // An eighth more, so that a slightly longer batch finds it large enough.
@@ -59,9 +66,13 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if !lines.is_empty() && (pool.lines + lines.len()) * size_of::<Line>() <= MOST_KEPT {
+        if !lines.is_empty() {
             pool.lines += lines.len();
             pool.free.push(lines);
+        }
+        // The longest unused goes first: what a longer batch outgrew.
+        while pool.lines * size_of::<Line>() > MOST_KEPT {
+            pool.take(0);
         }
     }
 }

@@ -97,37 +97,3 @@ unsafe fn run_avx2<T: Task>(task: T) -> T::Output {
 unsafe fn run_avx512<T: Task>(task: T) -> T::Output {
     task.run()
 }
-
-/// A pointer into a slice that several threads write at disjoint places.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<T>(*mut T);
-
-// SAFETY: the pointer itself is only an address; every use states why its places are disjoint.
-unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Shares `slice`, which must stay borrowed while the pointer is used.
-    pub(crate) fn new(slice: &mut [T]) -> Self {
-        Self(slice.as_mut_ptr())
-    }
-
-    /// The address `offset` elements in.
-    ///
-    /// # Safety
-    /// `offset` must be within the slice (its end included).
-    pub(crate) unsafe fn at(self, offset: usize) -> *mut T {
-        // SAFETY: the caller keeps `offset` within the allocation.
-        unsafe { self.0.add(offset) }
-    }
-
-    /// The places `start..start + len` of the slice.
-    ///
-    /// # Safety
-    /// They must lie in the slice, and nobody else may use them while the result lives.
-    pub(crate) unsafe fn slice<'a>(self, start: usize, len: usize) -> &'a mut [T] {
-        // SAFETY: the caller promises range and exclusiveness.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
-    }
-}

@@ -1,9 +1,10 @@
 //! Sums whose order is fixed, so that they are the same bits at any number of threads.
 
 use crate::simd::{self, Task};
+use crate::threads::rows_per_job;
 use rayon::prelude::*;
 
-/// Values summed by one job; each chunk's sum is added in order.
+/// Values of a chunk; the chunks' sums are added in order.
 const CHUNK: usize = 1 << 14;
 /// Columns summed by one job: two cache lines of each row.
 const COLUMNS: usize = 32;
@@ -47,7 +48,9 @@ impl Task for Dot<'_> {
 pub fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
     assert!(cols == 0 || values.len().is_multiple_of(cols), "{} values are not rows of {cols}", values.len());
     let mut sums = vec![0.0; cols];
-    sums.par_chunks_mut(COLUMNS).enumerate().for_each(|(i, sums)| {
+    let rows = values.len().checked_div(cols).unwrap_or(0);
+    let blocks = sums.par_chunks_mut(COLUMNS).with_min_len(rows_per_job(rows * COLUMNS));
+    blocks.enumerate().for_each(|(i, sums)| {
         simd::run(Columns { sums, values, cols, from: i * COLUMNS });
     });
     sums

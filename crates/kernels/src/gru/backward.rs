@@ -1,11 +1,11 @@
 //! The GRU backwards.
 
-use super::forward::ROWS_PER_JOB;
 use super::{Grads, Plan, Saved, Weights};
 use crate::matmul::{Mat, PackedB, matmul_as, matmul_packed};
 use crate::scratch::Scratch;
 use crate::simd;
 use crate::sums::column_sums;
+use crate::threads::rows_per_job;
 use rayon::prelude::*;
 
 /// Gradients for `dout` `[sequences, h]`, the gradient of the last states in the caller's order.
@@ -61,7 +61,7 @@ fn through_time(plan: &Plan, saved: &Saved, weights: &Weights, dout: &[f32]) -> 
             dstates[..running * h].par_chunks_mut(h),
             saved.gates[from * 4 * h..][..running * 4 * h].par_chunks(4 * h),
         );
-        jobs.into_par_iter().with_min_len(ROWS_PER_JOB).enumerate().for_each(|(i, (dgates, dstate, gates))| {
+        jobs.into_par_iter().with_min_len(rows_per_job(h)).enumerate().for_each(|(i, (dgates, dstate, gates))| {
             let old = before.map_or(&zeros[..], |before| &before[i * h..][..h]);
             simd::run(GatesBack { gates, old, dstate, dgates });
         });
@@ -113,7 +113,7 @@ impl simd::Task for GatesBack<'_> {
 /// `[distinct tokens, 3 h]`: the gradient of W_ih x for each distinct token, summed over its positions in order.
 fn per_token(plan: &Plan, dgates: &[f32], h: usize) -> Scratch {
     let mut dinputs = Scratch::new(plan.distinct().len() * 3 * h);
-    dinputs.par_chunks_mut(3 * h).with_min_len(ROWS_PER_JOB).enumerate().for_each(|(row, sum)| {
+    dinputs.par_chunks_mut(3 * h).with_min_len(rows_per_job(3 * h)).enumerate().for_each(|(row, sum)| {
         sum.fill(0.0);
         for &position in &plan.positions[plan.position_offsets[row]..plan.position_offsets[row + 1]] {
             let dgates = &dgates[position as usize * 4 * h..][..4 * h];
@@ -144,7 +144,7 @@ impl simd::Task for Add<'_> {
 fn states_before(plan: &Plan, saved: &Saved, h: usize) -> Scratch {
     let first = plan.sizes.first().copied().unwrap_or(0);
     let mut states = Scratch::new((plan.tokens() - first) * h);
-    states.par_chunks_mut(h.max(1)).with_min_len(ROWS_PER_JOB).enumerate().for_each(|(i, state)| {
+    states.par_chunks_mut(h.max(1)).with_min_len(rows_per_job(h)).enumerate().for_each(|(i, state)| {
         let position = first + i;
         let step = plan.offsets.partition_point(|&offset| offset <= position) - 1;
         let before = plan.offsets[step - 1] + position - plan.offsets[step];

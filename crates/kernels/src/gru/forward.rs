@@ -5,10 +5,8 @@ use crate::math::{sigmoid, tanh};
 use crate::matmul::{Mat, PackedB, matmul_as, matmul_packed};
 use crate::scratch::Scratch;
 use crate::simd;
+use crate::threads::rows_per_job;
 use rayon::prelude::*;
-
-/// Rows of gates that a thread takes at a time: about 10 microseconds of work.
-pub(super) const ROWS_PER_JOB: usize = 8;
 
 /// Last states `[sequences, h]` in the caller's order, and what [`super::backward`] needs. `x` is
 /// `[distinct tokens, e]`, the rows of [`Plan::distinct`].
@@ -35,10 +33,12 @@ pub fn forward(plan: &Plan, x: &[f32], weights: &Weights) -> (Vec<f32>, Saved) {
             products.par_chunks(3 * h),
             &plan.rows[from..from + running],
         );
-        jobs.into_par_iter().with_min_len(ROWS_PER_JOB).enumerate().for_each(|(i, (state, gates, product, &row))| {
-            let old = if step > 0 { &before[i * h..][..h] } else { &zeros };
-            simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: Some(gates) });
-        });
+        jobs.into_par_iter().with_min_len(rows_per_job(h)).enumerate().for_each(
+            |(i, (state, gates, product, &row))| {
+                let old = if step > 0 { &before[i * h..][..h] } else { &zeros };
+                simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: Some(gates) });
+            },
+        );
     }
     let mut last = vec![0.0; plan.len() * h];
     for (sorted, &place) in plan.order.iter().enumerate() {
@@ -65,7 +65,7 @@ pub fn infer(plan: &Plan, x: &[f32], weights: &Weights) -> Vec<f32> {
         }
         let rows = &plan.rows[plan.offsets[step]..][..running];
         let jobs = (states[..running * h].par_chunks_mut(h), products.par_chunks(3 * h), rows);
-        jobs.into_par_iter().with_min_len(ROWS_PER_JOB).for_each_init(
+        jobs.into_par_iter().with_min_len(rows_per_job(h)).for_each_init(
             || vec![0.0; h],
             |old, (state, product, &row)| {
                 old.copy_from_slice(state);

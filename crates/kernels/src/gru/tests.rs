@@ -156,7 +156,7 @@ fn slope(case: &mut Case, dout: &[f32], step: f32, place: impl Fn(&mut Case) -> 
 #[test]
 fn the_thread_count_changes_no_bit() {
     let lengths: Vec<usize> = (0..60).map(|i| 1 + i * 7 % 11).collect();
-    let case = Case::new(8, &lengths, 40, 64);
+    let case = Case::new(8, &lengths, 40, 640);
     let plan = case.plan();
     let x = case.x(&plan);
     let dout = vec![0.5; plan.len() * case.h];

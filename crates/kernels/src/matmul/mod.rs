@@ -14,7 +14,8 @@ mod pack;
 mod tile;
 
 use crate::scratch::Scratch;
-use crate::simd::{Level, Shared};
+use crate::simd::Level;
+use crate::threads::Shared;
 use rayon::prelude::*;
 use tile::{COLS, ROWS, Tile};
 
@@ -123,8 +124,8 @@ pub fn matmul_packed(c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
 const DEPTH: usize = 160;
 /// Rows of C in a task: their part of A stays in the second-level cache.
 const TASK_ROWS: usize = 32 * ROWS;
-/// Products with at least this many multiplications are shared between threads.
-const PARALLEL: usize = 1 << 19;
+/// Products with at least this many multiplications (10 to 20 microseconds) are shared between threads.
+const PARALLEL: usize = 1 << 21;
 
 /// [`matmul_packed`] with the instructions of `level`, which must be one of [`Level::available`].
 fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {

@@ -4,11 +4,9 @@ use super::bf16::Join;
 use super::tile::{COLS, ROWS};
 use super::{Mat, Precision};
 use crate::scratch::Scratch;
-use crate::simd::{self, Shared};
+use crate::simd;
+use crate::threads::{Shared, rows_per_job};
 use rayon::prelude::*;
-
-/// Matrices from this size on are packed by several threads.
-const PARALLEL: usize = 1 << 15;
 
 /// The rows of `a` in panels of `ROWS`: panel, step of k, row. Missing rows are 0.
 pub(super) fn pack_a(a: Mat, precision: Precision) -> Scratch {
@@ -42,11 +40,7 @@ fn pack<const WIDTH: usize>(x: Mat, precision: Precision) -> Scratch {
             }
         }
     };
-    if x.rows * k >= PARALLEL {
-        (0..panels * blocks).into_par_iter().with_min_len(4).for_each(one);
-    } else {
-        (0..panels * blocks).for_each(one);
-    }
+    (0..panels * blocks).into_par_iter().with_min_len(rows_per_job(BLOCK * WIDTH)).for_each(one);
     packed
 }
 
