@@ -16,7 +16,12 @@ pub fn write<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> Res
         _ => Path::new("."),
     };
     fs::create_dir_all(folder).at(folder)?;
-    let mut temporary = tempfile::Builder::new().prefix(".quintet-").suffix(".tmp").tempfile_in(folder).at(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".quintet-").suffix(".tmp");
+    // Temporary files are private by default; what stays has the permissions of an ordinary new file (less the umask).
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(folder).at(folder)?;
     let out = {
         let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
         let out = fill(&mut writer)?;
@@ -43,4 +48,36 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// An I/O error that names `folder`.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).at(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_bytes(&path, b"old").unwrap();
+        let failed: Result<()> = write(&path, |out| {
+            out.write_all(b"half").at(&path)?;
+            Err(Error::input("no more"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Files were once readable by their owner only, whatever the umask.
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_an_ordinary_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, ordinary) = (folder.path().join("ours"), folder.path().join("ordinary"));
+        write_bytes(&ours, b"x").unwrap();
+        fs::write(&ordinary, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&ordinary));
+    }
 }

@@ -135,6 +135,9 @@ impl ImageStore {
             };
             contents.insert(file, found);
         }
+        if unread.is_empty() {
+            return Ok(contents);
+        }
         let task = progress.task("image files", Some(unread.len() as u64), "files");
         for chunk in unread.chunks(4096) {
             if progress.interrupted() {
