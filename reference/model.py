@@ -86,15 +86,17 @@ class Joint(nn.Module):
         return result
 
 
-def may_be_rivals(batch, i, j):
+def may_be_rivals(batch, compared, i, j):
+    """Same text, same image or same content of a compared component: not a negative."""
     keys = batch["keys"]
-    return i != j and not any(keys[i][k] != 0 and keys[i][k] == keys[j][k] for k in (0, 1))
+    seen = {0, 1} | {COMPONENTS.index(c) for c in compared}
+    return i != j and not any(keys[i][k] != 0 and keys[i][k] == keys[j][k] for k in seen)
 
 
-def matrix_loss(kind, own, other, posts, batch, scale):
+def matrix_loss(kind, compared, own, other, posts, batch, scale):
     """own, other: {post: unit vector}; every post against the others, in both directions."""
     cosine = {(i, j): own[i] @ other[j] for i in posts for j in posts}
-    rivals = {i: [j for j in posts if may_be_rivals(batch, i, j)] for i in posts}
+    rivals = {i: [j for j in posts if may_be_rivals(batch, compared, i, j)] for i in posts}
     total = torch.zeros((), dtype=torch.float64)
     if kind in ("max-of-hinges", "sum-of-hinges"):
         for i in posts:
@@ -125,7 +127,7 @@ def losses(model, vectors, batch, kind, average):
         # VSE++: one matrix, both directions; reported half and half.
         a, b = model.components
         posts = [i for i in range(size) if i in vectors[a] and i in vectors[b]]
-        value = matrix_loss(kind, vectors[a], vectors[b], posts, batch, model.loss)
+        value = matrix_loss(kind, [a, b], vectors[a], vectors[b], posts, batch, model.loss)
         return {a: value / 2, b: value / 2}
     for name in vectors:
         averages = {}
@@ -136,7 +138,7 @@ def losses(model, vectors, batch, kind, average):
                 averages[i] = mean / mean.norm()
         posts = sorted(averages)
         if posts:
-            result[name] = matrix_loss(kind, vectors[name], averages, posts, batch, model.loss)
+            result[name] = matrix_loss(kind, [name], vectors[name], averages, posts, batch, model.loss)
     return result
 
 
@@ -154,7 +156,8 @@ def single(shape, generator, low=-1.0, high=1.0):
 
 
 def make_batch(seed, missing):
-    """Six posts; `missing`: {component: posts without it}. Posts 1 and 4 share an image, posts 0 and 2 a text."""
+    """Six posts; `missing`: {component: posts without it}. Posts 1 and 4 share an image, 0 and 2 a text, 2 and 3 an
+    author."""
     generator = torch.Generator().manual_seed(seed)
     size = 6
     number = lambda n: int(torch.randint(n, (1,), generator=generator))
@@ -182,6 +185,9 @@ def make_batch(seed, missing):
     for i in (1, 4):
         if i in batch["image"]["rows"]:
             batch["keys"][i][1] = 9
+    for i in (2, 3):
+        if i in batch["user"]["rows"]:
+            batch["keys"][i][4] = 3
     return batch
 
 

@@ -189,7 +189,8 @@ pub struct Loss {
     pub warmup_epochs: f64,
     /// Initial temperature of info-nce and sig-lip (learned).
     pub temperature: f64,
-    /// Whether posts of a batch that share an image or a text stop counting as each other's negatives.
+    /// Whether posts of a batch with the same image, the same text or the same content of the compared component (one
+    /// author, one place) stop counting as each other's negatives.
     pub mask_duplicates: bool,
 }
 

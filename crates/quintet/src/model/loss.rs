@@ -5,7 +5,7 @@
 //! S = C_k A_kᵀ and the loss is the sum over the components of a loss of S (`vsepp.md` sections 2 and 7.2).
 //!
 //! - A post takes part in component k if it has k and, with leave-one-out, at least one other component. Negatives are
-//!   the other posts that take part, without duplicates if so set. The average is over what the post has; only its
+//!   the other posts that take part, without duplicates ([`LossSettings::mask_duplicates`]) if so set. The average is over what the post has; only its
 //!   direction matters, so the sum does.
 //! - A model of exactly two components with leave-one-out is VSE++: the average without one is the other. Its two
 //!   component losses would be the same number (one matrix is the other's transpose and both directions count), so S is
@@ -32,7 +32,8 @@ pub struct LossSettings {
     pub average: Average,
     /// Margin of the hinges, in cosine.
     pub margin: f64,
-    /// Whether posts that share an image or a text are not negatives of each other.
+    /// Whether posts with the same image, the same text or the same content of the compared component are not negatives
+    /// of each other.
     pub mask_duplicates: bool,
 }
 
@@ -65,16 +66,15 @@ pub fn losses(
         return losses;
     };
     let has = PerComponent::from_fn(|c| presence(if placed[c].is_some() { batch.rows(c) } else { &[] }, batch.size));
-    let rivals = rivals(batch, settings.mask_duplicates);
-    let of = |similarities, pairs: &Pairs| pair_loss(similarities, pairs, scale, settings);
-
+    let of_post = |i: usize| Component::ALL.iter().filter(|&&c| has[c][i]).count();
     let model: Vec<Component> = Component::ALL.into_iter().filter(|&c| components[c]).collect();
+
     if let (&[a, b], Average::LeaveOneOut) = (&model[..], settings.average) {
-        let takes_part: Vec<bool> = (0..batch.size).map(|i| has[a][i] && has[b][i]).collect();
-        if let (Some(va), Some(vb)) = (&placed[a], &placed[b])
-            && let Some(pairs) = Pairs::new(&takes_part, &rivals, &sum.device())
-        {
-            let half = of(ops::similarity(va.clone(), vb.clone()), &pairs) * 0.5;
+        let rivals = Rivals { batch, components: &[a, b], mask_duplicates: settings.mask_duplicates };
+        let takes_part: Vec<bool> = (0..batch.size).map(|i| of_post(i) == 2).collect();
+        let pairs = Pairs::new(&takes_part, &rivals, &sum.device());
+        if let (Some(va), Some(vb), Some(pairs)) = (&placed[a], &placed[b], pairs) {
+            let half = pair_loss(ops::similarity(va.clone(), vb.clone()), &pairs, scale, settings) * 0.5;
             for c in [a, b] {
                 losses.values[c] = Some(half.clone());
                 losses.pairs[c] = pairs.count;
@@ -82,18 +82,17 @@ pub fn losses(
         }
         return losses;
     }
-
-    let components_of = |i: usize| Component::ALL.iter().filter(|&&c| has[c][i]).count();
     for c in model {
         let Some(own) = &placed[c] else { continue };
         let (average, least) = match settings.average {
             Average::IncludeSelf => (sum.clone(), 1),
             Average::LeaveOneOut => (sum.clone() - own.clone(), 2),
         };
-        let takes_part: Vec<bool> = (0..batch.size).map(|i| has[c][i] && components_of(i) >= least).collect();
+        let rivals = Rivals { batch, components: &[c], mask_duplicates: settings.mask_duplicates };
+        let takes_part: Vec<bool> = (0..batch.size).map(|i| has[c][i] && of_post(i) >= least).collect();
         let Some(pairs) = Pairs::new(&takes_part, &rivals, &sum.device()) else { continue };
         let similarities = ops::similarity(own.clone(), ops::unit_rows(average));
-        losses.values[c] = Some(of(similarities, &pairs));
+        losses.values[c] = Some(pair_loss(similarities, &pairs, scale, settings));
         losses.pairs[c] = pairs.count;
     }
     losses
@@ -120,14 +119,25 @@ fn presence(rows: &[u32], size: usize) -> Vec<bool> {
     has
 }
 
-/// `[size, size]`: whether two posts may be negatives of each other.
-fn rivals(batch: &Batch, mask_duplicates: bool) -> Vec<bool> {
-    let same = |i: usize, j: usize| {
-        let (Some(a), Some(b)) = (batch.keys.get(i), batch.keys.get(j)) else { return false };
-        [Component::Text, Component::Image].into_iter().any(|c| a[c] != 0 && a[c] == b[c])
-    };
-    let allowed = |i: usize, j: usize| i != j && !(mask_duplicates && same(i, j));
-    (0..batch.size * batch.size).map(|at| allowed(at / batch.size, at % batch.size)).collect()
+/// Which posts may be negatives of each other in a comparison of `components` with something.
+struct Rivals<'a> {
+    batch: &'a Batch,
+    components: &'a [Component],
+    mask_duplicates: bool,
+}
+
+impl Rivals<'_> {
+    /// Posts with the same image or the same text are the same content seen twice. Posts with the same content of the
+    /// compared component (one author, one place) cannot be told apart by it: as negatives they would only be noise.
+    fn may(&self, i: usize, j: usize) -> bool {
+        i != j && !(self.mask_duplicates && self.same(i, j))
+    }
+
+    fn same(&self, i: usize, j: usize) -> bool {
+        let (Some(a), Some(b)) = (self.batch.keys.get(i), self.batch.keys.get(j)) else { return false };
+        let mut seen = [Component::Text, Component::Image].iter().chain(self.components);
+        seen.any(|&c| a[c] != 0 && a[c] == b[c])
+    }
 }
 
 /// Which entries of a similarity matrix count.
@@ -142,7 +152,7 @@ struct Pairs {
 
 impl Pairs {
     /// `None` if no post takes part.
-    fn new(takes_part: &[bool], rivals: &[bool], device: &Device) -> Option<Pairs> {
+    fn new(takes_part: &[bool], rivals: &Rivals<'_>, device: &Device) -> Option<Pairs> {
         let size = takes_part.len();
         let count = takes_part.iter().filter(|&&t| t).count();
         let matrix = |f: &dyn Fn(usize, usize) -> bool| {
@@ -152,7 +162,7 @@ impl Pairs {
         (count > 0).then(|| Pairs {
             count,
             positives: matrix(&|i, j| i == j && takes_part[i]),
-            negatives: matrix(&|i, j| takes_part[i] && takes_part[j] && rivals[i * size + j]),
+            negatives: matrix(&|i, j| takes_part[i] && takes_part[j] && rivals.may(i, j)),
         })
     }
 }
@@ -214,7 +224,8 @@ mod tests {
 
     fn all_pairs(size: usize) -> Pairs {
         let batch = Batch { size, ..Batch::default() };
-        Pairs::new(&vec![true; size], &rivals(&batch, true), &Device::flex()).expect("posts")
+        let rivals = Rivals { batch: &batch, components: &[], mask_duplicates: true };
+        Pairs::new(&vec![true; size], &rivals, &Device::flex()).expect("posts")
     }
 
     fn of_matrix(values: &[f32], size: usize, kind: LossKind) -> f32 {
@@ -326,13 +337,20 @@ mod tests {
     }
 
     #[test]
-    fn posts_with_the_same_image_are_not_rivals() {
+    fn duplicates_are_not_rivals() {
         let mut batch = Batch { size: 3, keys: vec![PerComponent::default(); 3], ..Batch::default() };
         batch.keys[0][Component::Image] = 7;
         batch.keys[2][Component::Image] = 7;
-        let t = true;
-        assert_eq!(rivals(&batch, true), [!t, t, !t, t, !t, t, !t, t, !t]);
-        assert_eq!(rivals(&batch, false), [!t, t, t, t, !t, t, t, t, !t]);
+        batch.keys[0][Component::User] = 5;
+        batch.keys[1][Component::User] = 5;
+        let may = |components: &[Component], mask_duplicates| {
+            let rivals = Rivals { batch: &batch, components, mask_duplicates };
+            [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0)].map(|(i, j)| rivals.may(i, j))
+        };
+        // The same image is never a negative; the same author only where authors are compared.
+        assert_eq!(may(&[Component::Text], true), [false, true, false, true, true, false]);
+        assert_eq!(may(&[Component::User], true), [false, false, false, false, true, false]);
+        assert_eq!(may(&[Component::User], false), [false, true, true, true, true, true]);
     }
 
     /// A batch in which nothing can be compared has no loss, and gradients of masked entries are not NaN.

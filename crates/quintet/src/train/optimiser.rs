@@ -24,7 +24,8 @@ pub struct StepSettings {
     pub average: Average,
     /// Margin of the hinges.
     pub margin: f64,
-    /// Whether posts that share an image or a text stop counting as each other's negatives.
+    /// Whether posts with the same image, the same text or the same content of the compared component stop counting as
+    /// each other's negatives.
     pub mask_duplicates: bool,
 }
 
