@@ -10,6 +10,9 @@ use rayon::prelude::*;
 
 /// Values updated by one job.
 const CHUNK: usize = 1 << 14;
+/// A first moment below this becomes 0. It would move a parameter by less than 1e-22 learning rates (eps is 1e-8), and
+/// on its further way down it would become a denormal number, with which processors compute many times slower.
+const TINY: f32 = 1e-30;
 
 /// One step's settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -135,7 +138,8 @@ impl Task for Update<'_> {
         let gradient = &self.gradient[..len];
         for i in 0..len {
             let g = gradient[i] * scale;
-            m[i] = m[i] * beta1 + g * new1;
+            let moved = m[i] * beta1 + g * new1;
+            m[i] = if moved.abs() < TINY { 0.0 } else { moved };
             v[i] = v[i] * beta2 + g * g * new2;
             parameter[i] -= rate * m[i] / (v[i].sqrt() / root + eps);
         }

@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod collapse;
 pub mod log;
 pub mod model_folder;
+mod moments;
 pub mod optimiser;
 pub mod run;
 mod tensors;

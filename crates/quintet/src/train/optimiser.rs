@@ -4,6 +4,7 @@ use burn::module::Module;
 use quintet_kernels::adam::Adam;
 use quintet_kernels::sums::sum_squares;
 
+use super::moments::{Gradient, Moments};
 use crate::component::{Component, PerComponent};
 use crate::config::{Average, LossKind};
 use crate::error::{Error, Result};
@@ -51,33 +52,6 @@ pub struct Optimiser {
     weights: Vec<Moments>,
 }
 
-/// State of one weight.
-struct Moments {
-    name: String,
-    shape: Vec<usize>,
-    first: Vec<f32>,
-    second: Vec<f32>,
-    /// Embedding tables only: which rows have ever had a gradient.
-    touched: Option<Vec<bool>>,
-}
-
-/// Gradient of one weight.
-enum Gradient {
-    Zero,
-    Dense(Vec<f32>),
-    /// Rows of a table: their numbers, each once, and their gradients.
-    Rows(Vec<u32>, Vec<f32>),
-}
-
-impl Gradient {
-    fn values(&self) -> &[f32] {
-        match self {
-            Gradient::Zero => &[],
-            Gradient::Dense(values) | Gradient::Rows(_, values) => values,
-        }
-    }
-}
-
 /// Name of the embedding table of a component that reads words.
 fn table_name(component: Component) -> &'static str {
     match component {
@@ -90,10 +64,8 @@ impl Optimiser {
     /// Fresh state for `network`.
     pub fn new(network: &Network) -> Optimiser {
         let moments = |(name, shape): (String, Vec<usize>)| {
-            let length = shape.iter().product();
             let is_table = Component::ALL.iter().any(|&c| table_name(c) == name);
-            let touched = is_table.then(|| vec![false; shape[0]]);
-            Moments { name, shape, first: vec![0.0; length], second: vec![0.0; length], touched }
+            Moments::new(name, shape, is_table)
         };
         Optimiser { steps: 0, weights: params::shapes(network.joint()).into_iter().map(moments).collect() }
     }
@@ -183,12 +155,15 @@ impl Optimiser {
     pub fn tensors(&self) -> Vec<NamedTensor> {
         // Exact as a float up to 2^24 steps, which is 700 times the published training.
         let steps = NamedTensor { name: "adam.steps".into(), shape: vec![1], values: vec![self.steps as f32] };
-        let of = |weight: &Moments, which: &str, values: &[f32]| NamedTensor {
+        let of = |weight: &Moments, which: &str, values: Vec<f32>| NamedTensor {
             name: format!("adam.{which}.{}", weight.name),
             shape: weight.shape.clone(),
-            values: values.to_vec(),
+            values,
         };
-        let moments = self.weights.iter().flat_map(|w| [of(w, "first", &w.first), of(w, "second", &w.second)]);
+        let moments = self
+            .weights
+            .iter()
+            .flat_map(|w| [of(w, "first", w.first.clone()), of(w, "second", w.second_after(self.steps))]);
         std::iter::once(steps).chain(moments).collect()
     }
 
@@ -210,50 +185,9 @@ impl Optimiser {
         for (weight, (first, second)) in self.weights.iter_mut().zip(found) {
             weight.first.copy_from_slice(&first.values);
             weight.second.copy_from_slice(&second.values);
-            weight.find_touched();
+            weight.find_rows();
         }
         Ok(())
-    }
-}
-
-/// Rows without gradient that are updated in one call; their zeros stay in the cache.
-const COASTING: usize = 1024;
-
-impl Moments {
-    fn update(&mut self, values: &mut [f32], gradient: &Gradient, adam: &Adam) {
-        let dim = self.shape.last().copied().unwrap_or(1);
-        let (first, second) = (&mut self.first[..], &mut self.second[..]);
-        let Some(touched) = &mut self.touched else {
-            match gradient {
-                Gradient::Dense(gradient) => adam.dense(values, first, second, gradient),
-                _ => adam.dense(values, first, second, &vec![0.0; values.len()]),
-            }
-            return;
-        };
-        let (rows, gradient): (&[u32], &[f32]) = match gradient {
-            Gradient::Rows(rows, gradient) => (rows, gradient),
-            _ => (&[], &[]),
-        };
-        // Rows of this step leave `touched` while the others coast on their momentum.
-        rows.iter().for_each(|&row| touched[row as usize] = false);
-        let coasting: Vec<u32> = (0..touched.len() as u32).filter(|&row| touched[row as usize]).collect();
-        let zeros = vec![0.0; COASTING.min(coasting.len()) * dim];
-        for some in coasting.chunks(COASTING) {
-            adam.rows(values, first, second, dim, some, &zeros[..some.len() * dim]);
-        }
-        adam.rows(values, first, second, dim, rows, gradient);
-        rows.iter().for_each(|&row| touched[row as usize] = true);
-    }
-
-    /// A row whose moments are all zero needs no work, whether or not it was ever read.
-    fn find_touched(&mut self) {
-        let dim = self.shape.last().copied().unwrap_or(1);
-        if let Some(touched) = &mut self.touched {
-            let rows = self.first.chunks(dim).zip(self.second.chunks(dim));
-            for (touched, (m, v)) in touched.iter_mut().zip(rows) {
-                *touched = m.iter().chain(v).any(|&x| x != 0.0);
-            }
-        }
     }
 }
 
@@ -278,6 +212,7 @@ fn off_diagonal(pass: &Pass) -> PerComponent<f64> {
 mod tests {
     use super::*;
     use crate::model::testing;
+    use crate::train::moments::Row;
 
     fn settings(kind: LossKind) -> StepSettings {
         let average = Average::LeaveOneOut;
@@ -349,6 +284,36 @@ mod tests {
         optimiser.step(&mut network, &nothing, &settings(LossKind::InfoNce));
         assert_ne!(first, row(&network, read));
         assert_eq!(never, unread.map(|token| row(&network, token)));
+    }
+
+    /// Rows whose momentum has died out are left alone, and nothing can be seen of it from outside.
+    #[test]
+    fn sleeping_rows_lose_nothing() {
+        let (mut network, mut optimiser) = train(2);
+        let nothing = Batch { size: 12, ..Batch::default() };
+        let second = |optimiser: &Optimiser| optimiser.tensors().swap_remove(2).values;
+        let mut expected = second(&optimiser);
+        for _ in 0..830 {
+            optimiser.step(&mut network, &nothing, &settings(LossKind::InfoNce));
+            expected.iter_mut().for_each(|v| *v *= 0.999f32);
+        }
+        let asleep = |optimiser: &Optimiser| {
+            optimiser.weights[0].rows.iter().flatten().filter(|row| matches!(row, Row::Asleep(_))).count()
+        };
+        assert!(asleep(&optimiser) > 10);
+        assert_eq!(second(&optimiser), expected);
+
+        let mut other = testing::network(9, 40);
+        let mut restored = Optimiser::new(&other);
+        other.load(&network.tensors()).expect("same shapes");
+        restored.load(&optimiser.tensors()).expect("same shapes");
+        assert_eq!(asleep(&restored), 0);
+        for step in 0..3 {
+            go_on(&mut network, &mut optimiser, step);
+            go_on(&mut other, &mut restored, step);
+        }
+        assert_eq!(network.tensors(), other.tensors());
+        assert_eq!(optimiser.tensors(), restored.tensors());
     }
 
     #[test]
