@@ -1,5 +1,7 @@
 //! What the tests of the command share: running it, and a small synthetic town.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -27,7 +29,6 @@ pub fn quintet(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs `quintet ARGUMENTS --json`, which must succeed, and reads what it printed.
-#[allow(dead_code, reason = "not every test file reads JSON")]
 pub fn json(folder: &Path, arguments: &[&str]) -> serde_json::Value {
     let output = quintet(folder, arguments).arg("--json").assert().success().get_output().stdout.clone();
     serde_json::from_slice(&output).expect("JSON on standard output")
