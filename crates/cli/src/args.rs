@@ -237,6 +237,9 @@ pub struct Retrieval {
     /// Only posts imported from this source.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// Only posts from this source ask; the candidates are those of the whole part.
+    #[arg(long, value_name = "NAME")]
+    pub queries_from: Option<String>,
 }
 
 /// `quintet demo`

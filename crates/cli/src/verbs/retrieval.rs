@@ -10,7 +10,12 @@ use crate::exit::Exit;
 use crate::talk::Talk;
 
 pub fn run(args: &Retrieval, common: &Common, talk: &Talk) -> Result<Exit> {
-    let options = Options { part: Some(part(&args.part)?), source: args.source.clone(), ..Options::default() };
+    let options = Options {
+        part: Some(part(&args.part)?),
+        source: args.source.clone(),
+        queries_from: args.queries_from.clone(),
+        ..Options::default()
+    };
     let corpus = Corpus::open(&args.corpus)?;
     let mut reports = Vec::new();
     for path in &args.model {

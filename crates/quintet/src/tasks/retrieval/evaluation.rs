@@ -20,6 +20,8 @@ pub struct Options {
     pub part: Option<Part>,
     /// Only posts imported from this source, for corpora that unite several.
     pub source: Option<String>,
+    /// Only posts imported from this source ask; every chosen post stays a candidate.
+    pub queries_from: Option<String>,
     /// Directions with fewer queries are listed as left out: their figures would say nothing.
     pub min_queries: usize,
     /// At most this many posts, drawn by `bootstrap.seed` (0: all). Similarities grow with its square.
@@ -30,7 +32,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { part: Some(Part::Dev), source: None, min_queries: 20, max_posts: 0, bootstrap: Bootstrap::default() }
+        Options {
+            part: Some(Part::Dev),
+            source: None,
+            queries_from: None,
+            min_queries: 20,
+            max_posts: 0,
+            bootstrap: Bootstrap::default(),
+        }
     }
 }
 
@@ -71,8 +80,7 @@ impl Task {
     /// Everything that asks with `from` for `target`: posts that have the target and at least one of `from`.
     ///
     /// Posts whose contents agree in all of `from` are one query, and the target of each of them is right. Where the
-    /// image asks, the targets of all posts with the same image are right (`data/README.md`: "count a hit for any post
-    /// with the same image"), also of those that differ in another component.
+    /// image asks, the targets of all posts with the same image are right, also of those that differ in another component.
     pub(crate) fn new(
         embeddings: &Embeddings,
         keys: &[PerComponent<u64>],
@@ -125,6 +133,16 @@ fn components(embeddings: &Embeddings) -> Vec<Component> {
 /// `synthetic` are left for the caller to fill; `options.part`, `source` and `max_posts` are copied only: the caller has
 /// chosen the posts by them.
 pub fn evaluate(embeddings: &Embeddings, keys: &[PerComponent<u64>], options: &Options) -> RetrievalReport {
+    evaluate_where(embeddings, keys, &|_| true, options)
+}
+
+/// As [`evaluate`]; of the posts, only those for which `asks` holds are queries.
+pub fn evaluate_where(
+    embeddings: &Embeddings,
+    keys: &[PerComponent<u64>],
+    asks: &dyn Fn(usize) -> bool,
+    options: &Options,
+) -> RetrievalReport {
     let present = components(embeddings);
     let mut report = RetrievalReport { posts: keys.len(), options: options.clone(), ..RetrievalReport::default() };
     let mut stream = 0;
@@ -132,7 +150,7 @@ pub fn evaluate(embeddings: &Embeddings, keys: &[PerComponent<u64>], options: &O
         for &b in &present[i + 1..] {
             let both = [(a, b), (b, a)].map(|(from, target)| {
                 stream += 1;
-                direction(embeddings, keys, &[from], target, options, stream)
+                direction(embeddings, keys, asks, (&[from], target), options, stream)
             });
             if let [Ok(there), Ok(back)] = &both {
                 report.rsums.push(rsum(a, b, there, back));
@@ -148,7 +166,7 @@ pub fn evaluate(embeddings: &Embeddings, keys: &[PerComponent<u64>], options: &O
     for &target in &present {
         stream += 1;
         let others: Vec<Component> = present.iter().copied().filter(|&c| c != target).collect();
-        match direction(embeddings, keys, &others, target, options, stream) {
+        match direction(embeddings, keys, asks, (&others, target), options, stream) {
             Ok(measured) => report.published.push(measured.direction),
             Err(left_out) => report.left_out.push(left_out),
         }
@@ -167,12 +185,13 @@ struct Measured {
 fn direction(
     embeddings: &Embeddings,
     keys: &[PerComponent<u64>],
-    from: &[Component],
-    target: Component,
+    asks: &dyn Fn(usize) -> bool,
+    (from, target): (&[Component], Component),
     options: &Options,
     stream: u64,
 ) -> Result<Measured, LeftOut> {
-    let task = Task::new(embeddings, keys, from, target);
+    let mut task = Task::new(embeddings, keys, from, target);
+    task.queries.retain(|query| asks(query.post as usize));
     if task.queries.is_empty() || task.queries.len() < options.min_queries {
         return Err(LeftOut { from: from.to_vec(), target, queries: task.queries.len() });
     }

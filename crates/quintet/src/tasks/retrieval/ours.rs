@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use quintet_kernels::rng::{Rng, label};
 
-use super::evaluation::{Options, evaluate};
+use super::evaluation::{Options, evaluate_where};
 use super::report::RetrievalReport;
 use crate::embed;
 use crate::error::{Error, Result};
@@ -40,7 +40,11 @@ pub fn run(
     if progress.interrupted() {
         return Err(Error::interrupted("stopped before ranking; nothing to resume"));
     }
-    let mut report = evaluate(&embeddings, &dataset.keys, options);
+    let asks = |post: usize| {
+        let source = &dataset.source_names[dataset.sources[post] as usize];
+        options.queries_from.as_ref().is_none_or(|from| from == source)
+    };
+    let mut report = evaluate_where(&embeddings, &dataset.keys, &asks, options);
     report.corpus.clone_from(&corpus.manifest().name);
     report.synthetic = corpus.manifest().synthetic;
     report.model = embed::model_id(model);

@@ -152,6 +152,9 @@ impl RetrievalReport {
             None => write!(line, ", all posts"),
         }
         .ok();
+        if let Some(from) = &self.options.queries_from {
+            write!(line, ", queries from {from}").ok();
+        }
         if let Some(source) = &self.options.source {
             write!(line, ", source {source}").ok();
         }
