@@ -5,13 +5,13 @@
 
 Each experiment is one `quintet train` followed by `quintet eval retrieval --json`. What is finished is not run
 again; what was stopped is resumed. `--table` prints the Markdown tables from what is there.
-Only the standard library is needed; `cargo build --release` first.
+Only the standard library is needed; `cargo build --release` first (or name the program in QUINTET).
 """
 import argparse, json, os, re, subprocess, sys, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-QUINTET = str(ROOT / "target/release/quintet")
+QUINTET = os.environ.get("QUINTET", str(ROOT / "target/release/quintet"))
 
 AVERAGES = ["include-self", "leave-one-out"]
 LOSSES = {
@@ -24,7 +24,7 @@ LOSSES = {
 def experiments():
     """Name, corpus, config, overrides, evaluation arguments."""
     flickr = [[]]
-    union = [["--source", "mvsa"], ["--source", "vmu"]]
+    union = [["--source", "mvsa"], ["--source", "vmu"], ["--queries-from", "vmu"]]
     for average in AVERAGES:
         for loss, keys in LOSSES.items():
             keys = keys + [f"loss.average={average}"]
