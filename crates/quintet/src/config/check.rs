@@ -101,9 +101,13 @@ fn branches(config: &Config) -> Result<()> {
     }
     within("location.neighbours", config.location.neighbours, 1, 1000)?;
     within("model.dim", config.model.dim, 2, 65_536)?;
-    let dropout = config.model.component_dropout;
-    if !(0.0..1.0).contains(&dropout) {
-        return Err(refuse("model.component_dropout", dropout, "a probability from 0, below 1"));
+    for (key, dropout) in [
+        ("model.component_dropout", config.model.component_dropout),
+        ("model.input_dropout", config.model.input_dropout),
+    ] {
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(refuse(key, dropout, "a probability from 0, below 1"));
+        }
     }
     Ok(())
 }

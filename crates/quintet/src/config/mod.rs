@@ -149,6 +149,9 @@ pub struct Model {
     pub dim: usize,
     /// Probability that a present component of a training post is hidden (at least two stay). Paper: 0.
     pub component_dropout: f64,
+    /// Probability that a number of an image, hashtag or user input becomes 0, and a word the unknown word, in training.
+    /// Paper: 0.
+    pub input_dropout: f64,
 }
 
 /// Which training signal.
@@ -293,7 +296,7 @@ impl Default for User {
 
 impl Default for Model {
     fn default() -> Self {
-        Model { dim: 1024, component_dropout: 0.0 }
+        Model { dim: 1024, component_dropout: 0.0, input_dropout: 0.0 }
     }
 }
 

@@ -10,6 +10,7 @@ use quintet_kernels::rng::{Rng, label};
 use crate::component::{Component, PerComponent};
 use crate::config::Config;
 use crate::features::dataset::NONE;
+use crate::features::vocabulary::UNKNOWN;
 use crate::features::{Dataset, Dense};
 use crate::model::{Batch, DenseRows, Sequences};
 use crate::posts::Part;
@@ -29,6 +30,7 @@ pub struct Plan {
     neighbours: usize,
     exclude_self: bool,
     dropout: f64,
+    input_dropout: f64,
 }
 
 impl Plan {
@@ -44,6 +46,7 @@ impl Plan {
             neighbours: config.location.neighbours,
             exclude_self: config.location.exclude_self,
             dropout: config.model.component_dropout,
+            input_dropout: config.model.input_dropout,
         };
         let mut per_author: HashMap<u64, usize> = HashMap::new();
         for i in (0..dataset.len()).filter(|&i| dataset.parts[i] == Some(Part::Train)) {
@@ -92,7 +95,35 @@ impl Plan {
             let neighbours = self.draw(candidates, epoch, post);
             builder.add(post, &present, &neighbours);
         }
-        builder.batch
+        let mut batch = builder.batch;
+        if self.input_dropout > 0.0 {
+            self.thin(&mut batch, epoch, position);
+        }
+        batch
+    }
+
+    /// Inverted dropout of the inputs: words become the unknown word, the numbers of image, hashtags and user become 0
+    /// and those that stay grow so that the expectation stays. A thousand posts cannot fill a thousand dimensions;
+    /// without this, small corpora are learned by heart within ten epochs (docs/results.md).
+    fn thin(&self, batch: &mut Batch, epoch: usize, position: usize) {
+        let rng =
+            |what: &str| Rng::new(self.seed, &[label("input dropout"), label(what), epoch as u64, position as u64]);
+        for (what, texts) in [("text", &mut batch.text), ("location", &mut batch.location)] {
+            let mut rng = rng(what);
+            for token in texts.tokens.values.iter_mut().filter(|token| **token > UNKNOWN) {
+                if rng.f64() < self.input_dropout {
+                    *token = UNKNOWN;
+                }
+            }
+        }
+        let stay = (1.0 / (1.0 - self.input_dropout)) as f32;
+        for (what, rows) in [("image", &mut batch.image), ("hashtags", &mut batch.hashtags), ("user", &mut batch.user)]
+        {
+            let mut rng = rng(what);
+            for value in &mut rows.values.values {
+                *value *= if rng.f64() < self.input_dropout { 0.0 } else { stay };
+            }
+        }
     }
 
     /// Hides each present component with probability `dropout`, so that training meets the posts with missing
@@ -311,6 +342,23 @@ mod tests {
         let whole = (0..400).filter(|&i| per_post(i) == 3).count();
         assert!((25..80).contains(&whole), "{whole}");
         assert!(rows.iter().all(|r| r.windows(2).all(|w| w[0] < w[1])));
+    }
+
+    #[test]
+    fn inputs_are_thinned_in_training_only() {
+        let data = posts(400);
+        let mut config = config(400);
+        config.model.input_dropout = 0.25;
+        let plan = Plan::new(&data, &config);
+        let batch = plan.batch(&data, &plan.posts, 2, 0);
+        let gone = batch.image.values.values.iter().filter(|v| **v == 0.0).count();
+        assert!((60..140).contains(&gone), "{gone} of 400 at 0.25");
+        assert!(batch.image.values.values.iter().all(|v| *v == 0.0 || *v == 1.0 / 0.75));
+        let words = |batch: &Batch| batch.location.tokens.values.iter().filter(|t| **t == UNKNOWN).count();
+        assert!(words(&batch) <= 7 && (0..20).any(|epoch| words(&plan.batch(&data, &plan.posts, epoch, 0)) > 0));
+        assert_eq!(batch, plan.batch(&data, &plan.posts, 2, 0));
+        let whole = inference(&data, &plan.posts, &Component::ALL, 2);
+        assert!(whole.image.values.values.iter().all(|v| *v == 1.0) && words(&whole) == 0);
     }
 
     #[test]
