@@ -64,8 +64,12 @@ impl CorpusWriter {
         check_target(target, replace)?;
         let folder = parent(target);
         std::fs::create_dir_all(folder).at(folder)?;
-        let staging =
-            tempfile::Builder::new().prefix(".quintet-corpus-").suffix(".tmp").tempdir_in(folder).at(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".quintet-corpus-").suffix(".tmp");
+        // Temporary folders are private by default; this one stays, with the permissions of an ordinary new folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        let staging = builder.tempdir_in(folder).at(folder)?;
         let table = new_table(staging.path())?;
         let name = target.file_name().map_or_else(|| "corpus".into(), |n| n.to_string_lossy().into_owned());
         let manifest = Manifest { format: FORMAT, name, synthetic, ..Manifest::default() };
@@ -161,7 +165,6 @@ impl CorpusWriter {
             write_labels(&root.join("labels.csv"), &self.labels)?;
         }
         write_manifest(root, &self.manifest)?;
-        make_readable(root)?;
         let staged = self.staging.keep();
         swap(&staged, &self.target).inspect_err(|_| {
             // The error of the swap is what the user must see; a leftover folder is hidden and harmless.
@@ -169,20 +172,6 @@ impl CorpusWriter {
         })?;
         Corpus::open(&self.target)
     }
-}
-
-/// Temporary folders are private to the user; a corpus has the permissions of an ordinary new folder.
-fn make_readable(root: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let probe = root.join(".mode");
-        std::fs::create_dir(&probe).at(&probe)?;
-        let mode = std::fs::metadata(&probe).at(&probe)?.permissions().mode();
-        std::fs::remove_dir(&probe).at(&probe)?;
-        std::fs::set_permissions(root, std::fs::Permissions::from_mode(mode)).at(root)?;
-    }
-    Ok(())
 }
 
 /// Puts `staged` where `target` is; what stood there is set aside first and removed last.
@@ -246,6 +235,18 @@ mod tests {
         assert_eq!(corpus.parts().unwrap().into_iter().collect::<Vec<_>>(), [("3".to_owned(), Part::Test)]);
         assert_eq!(corpus.manifest().sources["s"], 2);
         assert_eq!(std::fs::read_dir(corpus.root()).unwrap().count(), 3, "manifest, posts, splits and nothing else");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_corpus_has_the_permissions_of_any_new_folder() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let plain = folder.path().join("plain");
+        std::fs::create_dir(&plain).unwrap();
+        let corpus = CorpusWriter::create(&folder.path().join("c"), false, false).unwrap().finish().unwrap();
+        assert_eq!(mode(corpus.root()), mode(&plain));
     }
 
     #[test]
