@@ -8,9 +8,9 @@ use super::axes::{Scale, WIDTH, figure, number, range, text};
 const ROW: f64 = 26.0;
 const TOP: f64 = 8.0;
 /// Room for the printed value at the right.
-const VALUE: f64 = 112.0;
-/// Mean width of a character at the size of the drawing's text.
-const CHARACTER: f64 = 5.9;
+const VALUE: f64 = 132.0;
+/// Mean width of a character at the largest size of the drawing's text (on a phone).
+const CHARACTER: f64 = 7.6;
 const LONGEST_NAME: usize = 30;
 
 /// One value each, with intervals; the axis starts at 0.
@@ -67,21 +67,22 @@ impl BarPlot {
         let bottom = TOP + self.bars.len() as f64 * ROW + 4.0;
 
         let mut out = String::new();
-        for (value, label) in x.ticks(4) {
+        for (value, label) in x.ticks(5) {
             let at = x.at(value);
             out.push_str(&format!("<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>"));
             out.push_str(&text(at, bottom + 14.0, "middle", &label));
         }
-        for (i, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
-            out.push_str(&row(bar, name, x, left, TOP + i as f64 * ROW));
-        }
         for (i, (name, value)) in self.references.iter().enumerate().filter(|(_, r)| r.1.is_finite()) {
-            let (at, below) = (x.at(*value), bottom + 44.0 + 14.0 * i as f64);
+            let (at, below) = (x.at(*value), bottom + 45.0 + 14.0 * i as f64);
             out.push_str(&format!("<path class=\"reference\" d=\"M{at:.1} {TOP}V{:.1}\"/>", below - 11.0));
             let anchor = if at > WIDTH * 0.6 { "end" } else { "start" };
             out.push_str(&text(at, below, anchor, &format!("{name} {}", number(*value))));
         }
-        out.push_str(&text(WIDTH - VALUE, bottom + 28.0, "end", &self.unit));
+        // After the lines, so that printed values stay readable where a line crosses them.
+        for (i, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
+            out.push_str(&row(bar, name, x, left, TOP + i as f64 * ROW));
+        }
+        out.push_str(&text(left, bottom + 29.0, "start", &self.unit));
         let height = bottom + 34.0 + 14.0 * self.references.len() as f64;
         figure(&self.title, height, &out, "", self.note.as_deref())
     }
