@@ -10,7 +10,7 @@ const TOP: f64 = 8.0;
 /// Room for the printed value at the right.
 const VALUE: f64 = 132.0;
 /// Mean width of a character at the largest size of the drawing's text (on a phone).
-const CHARACTER: f64 = 7.6;
+const CHARACTER: f64 = 8.2;
 const LONGEST_NAME: usize = 30;
 
 /// One value each, with intervals; the axis starts at 0.
