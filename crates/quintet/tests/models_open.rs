@@ -1,8 +1,6 @@
-//! Promise: a model folder opens by path alone, also one that an older version wrote.
-//!
-//! `tests/data/model-format-1` was made by the ignored test below. It is never made again: it is what old means.
+//! Promise: a model folder opens by path alone, wherever it was copied, without the run and the corpus it came from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quintet::embed::{Embeddings, embed_posts};
 use quintet::posts::town::{TownOptions, generate};
@@ -88,47 +86,4 @@ fn by_the_path_of_the_run_of_the_model_and_of_a_copy() {
         let error = ModelFolder::open(&elsewhere).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.contains(said), "{error}");
     }
-}
-
-fn old_model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/model-format-1")
-}
-
-/// The vectors an old version computed, one number a line, for the posts of `town`.
-fn flat(vectors: &Embeddings) -> Vec<f32> {
-    vectors.vectors.iter().flat_map(|(_, dense)| dense.values.iter().copied()).collect()
-}
-
-#[test]
-fn format_1_opens_and_gives_the_vectors_it_gave() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = std::fs::read_to_string(old_model().join("posts/vectors.txt")).expect("expected vectors");
-    let expected: Vec<f32> = text.lines().map(|l| l.parse().expect("a number")).collect();
-    // The posts are stored too: a later town may be another one.
-    let corpus = folder.path().join("corpus");
-    copy(&old_model().join("posts/corpus"), &corpus);
-    let model = ModelFolder::open(&old_model()).expect("an old model opens");
-    let found = flat(&vectors(&model, &Corpus::open(&corpus).expect("an old corpus opens")));
-    assert_eq!(found.len(), expected.len());
-    for (a, b) in found.iter().zip(&expected) {
-        assert!((a - b).abs() < 1e-5, "{a} {b}");
-    }
-}
-
-#[test]
-#[ignore = "makes the stored model; run once for each new format, by name"]
-fn make_the_stored_model() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let corpus = town(folder.path());
-    let run = folder.path().join("run");
-    train(&corpus, &config(), &run, false, &Silent::default()).expect("trained");
-    copy(&run.join("model"), &old_model());
-    let model = ModelFolder::open(&old_model()).expect("opens");
-    let posts: Vec<Post> = corpus.posts().expect("posts").into_iter().take(20).collect();
-    let stored = old_model().join("posts/corpus");
-    let mut writer = quintet::posts::writer::CorpusWriter::create(&stored, true, false).expect("a corpus");
-    posts.into_iter().for_each(|post| writer.push(post, None).expect("written"));
-    let few = writer.finish().expect("a corpus");
-    let lines: Vec<String> = flat(&vectors(&model, &few)).iter().map(f32::to_string).collect();
-    std::fs::write(old_model().join("posts/vectors.txt"), lines.join("\n") + "\n").expect("written");
 }
