@@ -7,8 +7,10 @@ use crate::error::{Error, Result};
 /// Checks `config`; the first value that cannot be used is the error.
 pub(super) fn check(config: &Config) -> Result<()> {
     // TOML's whole numbers are signed.
-    if i64::try_from(config.seed).is_err() {
-        return Err(refuse("seed", config.seed, "a whole number from 0 to 9223372036854775807"));
+    for (key, seed) in [("seed", config.seed), ("words.seed", config.words.seed), ("user.seed", config.user.seed)] {
+        if i64::try_from(seed).is_err() {
+            return Err(refuse(key, seed, "a whole number from 0 to 9223372036854775807"));
+        }
     }
     components(config)?;
     words(config)?;
