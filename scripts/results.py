@@ -24,7 +24,7 @@ LOSSES = {
 def experiments():
     """Name, corpus, config, overrides, evaluation arguments."""
     flickr = [[]]
-    union = [["--source", "mvsa"], ["--source", "vmu"], ["--queries-from", "vmu"]]
+    union = [["--source", "mvsa"], ["--source", "vmu"], ["--queries-from", "vmu", "--min-queries", "5"]]
     for average in AVERAGES:
         for loss, keys in LOSSES.items():
             keys = keys + [f"loss.average={average}"]

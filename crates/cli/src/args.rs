@@ -228,9 +228,9 @@ Ties count against the model; posts that share an image are one image candidate.
 pub struct Retrieval {
     /// The corpus folder.
     pub corpus: PathBuf,
-    /// Model or run folder; may be given several times (seeds of one setting).
-    #[arg(long, required = true, value_name = "MODEL")]
-    pub model: Vec<PathBuf>,
+    /// Model or run folder, or NAME=MODEL; several of one name are seeds of one setting, several names stand side by side.
+    #[arg(long, required = true, value_name = "[NAME=]MODEL")]
+    pub model: Vec<String>,
     /// Which part to measure on.
     #[arg(long, default_value = "dev", value_name = "train|dev|test")]
     pub part: String,
@@ -240,6 +240,9 @@ pub struct Retrieval {
     /// Only posts from this source ask; the candidates are those of the whole part.
     #[arg(long, value_name = "NAME")]
     pub queries_from: Option<String>,
+    /// Directions with fewer queries are left out.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub min_queries: usize,
 }
 
 /// `quintet demo`

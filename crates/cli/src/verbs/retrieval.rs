@@ -1,5 +1,7 @@
 //! `quintet eval retrieval`
 
+use std::path::Path;
+
 use quintet::tasks::retrieval::{Options, compare, ours};
 use quintet::train::ModelFolder;
 use quintet::{Corpus, Result};
@@ -14,20 +16,23 @@ pub fn run(args: &Retrieval, common: &Common, talk: &Talk) -> Result<Exit> {
         part: Some(part(&args.part)?),
         source: args.source.clone(),
         queries_from: args.queries_from.clone(),
+        min_queries: args.min_queries,
         ..Options::default()
     };
     let corpus = Corpus::open(&args.corpus)?;
     let mut reports = Vec::new();
-    for path in &args.model {
-        reports.push(ours::run(&corpus, &ModelFolder::open(path)?, &options, talk)?);
+    for named in &args.model {
+        let (name, path) = named.split_once('=').unwrap_or(("model", named));
+        let model = ModelFolder::open(Path::new(path))?;
+        reports.push((name.to_string(), ours::run(&corpus, &model, &options, talk)?));
     }
     let json = || match reports.as_slice() {
-        [one] => serde_json::to_value(one),
+        [(_, one)] => serde_json::to_value(one),
         many => serde_json::to_value(many),
     };
     print(common, json, || match reports.as_slice() {
-        [one] => one.table(),
-        many => compare(&many.iter().map(|r| ("ours".to_string(), r.clone())).collect::<Vec<_>>()),
+        [(_, one)] => one.table(),
+        many => compare(many),
     })?;
     Ok(Exit::Done)
 }

@@ -296,14 +296,14 @@ impl Default for User {
 
 impl Default for Model {
     fn default() -> Self {
-        Model { dim: 1024, component_dropout: 0.0, input_dropout: 0.0 }
+        Model { dim: 512, component_dropout: 0.4, input_dropout: 0.15 }
     }
 }
 
 impl Default for Loss {
     fn default() -> Self {
         Loss {
-            kind: LossKind::MaxOfHinges,
+            kind: LossKind::InfoNce,
             average: Average::LeaveOneOut,
             margin: 0.2,
             warmup_epochs: 0.0,
@@ -316,10 +316,10 @@ impl Default for Loss {
 impl Default for Train {
     fn default() -> Self {
         Train {
-            epochs: 30,
+            epochs: 10,
             batch: 128,
-            learning_rate: 2e-4,
-            drop_after: 15,
+            learning_rate: 5e-4,
+            drop_after: 7,
             clip: 2.0,
             validate_every: 500,
             checkpoint_every: 500,
