@@ -34,6 +34,7 @@ impl Small {
         config.location.neighbours = 2;
         config.model.dim = 16;
         config.model.component_dropout = 0.2;
+        config.model.input_dropout = 0.1;
         config.loss.kind = LossKind::MaxOfHinges;
         config.loss.warmup_epochs = 0.5;
         config.train.epochs = 4;
