@@ -34,7 +34,7 @@ pub fn write<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> Res
     Ok(out)
 }
 
-/// Writes `bytes` to `path` as [`write`] does.
+/// Writes `bytes` to `path` as [`write()`] does.
 ///
 /// # Errors
 /// An I/O error that names `path`.

@@ -2,7 +2,7 @@
 //!
 //! The modules in the order in which data flows:
 //!
-//! 1. [`posts`]: "here is a dump, give me posts". [`posts::import`] reads dumps into a [`Corpus`], [`posts::town`]
+//! 1. [`posts`]: "here is a dump, give me posts". [`posts::import()`] reads dumps into a [`Corpus`], [`posts::town`]
 //!    generates the synthetic one, [`posts::check`] says what is in it, [`posts::split`] divides it.
 //! 2. [`features`]: "here is a post, give me numbers". [`features::Fitted`] holds what was learned from the training
 //!    part, [`features::Dataset`] the numbers.

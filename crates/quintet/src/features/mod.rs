@@ -1,7 +1,7 @@
 //! "Here is a post, give me numbers": one file a component, what is fitted, and the numbers of many posts.
 //!
 //! - [`text`], [`vocabulary`], [`words`] (with `subwords`, `skipgram`, `word_files`): words and their vectors
-//! - [`image`]: pixels
+//! - [`mod@image`], from files to vectors of pixels
 //! - [`hashtags`]: tags, through the word vectors
 //! - [`location`] (with `near_duplicates`): places, through the texts of other posts
 //! - [`users`] (with `graph`, `walks`, `skipgram`): authors, through the mention graph

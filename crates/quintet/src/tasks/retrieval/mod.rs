@@ -10,7 +10,7 @@
 //!   cosine with any of the query's components.
 //!
 //! [`evaluation`] holds the protocol, [`ours`] asks a model, [`trivial`] is chance, [`report`] the figures and tables,
-//! [`validation`] the short form used while training.
+//! [`mod@validation`] the short form used while training.
 
 pub mod evaluation;
 pub mod ours;

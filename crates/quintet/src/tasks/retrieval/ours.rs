@@ -1,4 +1,4 @@
-//! Our model's retrieval figures on a corpus: posts -> numbers -> vectors -> [`evaluate`].
+//! Our model's retrieval figures on a corpus: posts -> numbers -> vectors -> [`super::evaluate`].
 
 use std::collections::HashMap;
 
