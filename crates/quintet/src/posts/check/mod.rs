@@ -236,7 +236,7 @@ fn repeated(values: impl Iterator<Item = u64>) -> usize {
 }
 
 fn duplicates(scan: &Scan) -> Duplicates {
-    let of = |value: fn(&Traits) -> u64| repeated(scan.posts.iter().map(|(_, traits)| value(traits)));
+    let of = |value: Trait| repeated(scan.posts.iter().map(|(_, traits)| value(traits)));
     Duplicates {
         ids: of(|t| t.post),
         texts: of(|t| t.text),
@@ -246,8 +246,11 @@ fn duplicates(scan: &Scan) -> Duplicates {
     }
 }
 
+/// One of the traits of a post.
+type Trait = fn(&Traits) -> u64;
+
 fn overlaps(posts: &[(Option<Part>, Traits)]) -> Vec<Overlap> {
-    let kinds: [(Topic, fn(&Traits) -> u64); 5] = [
+    let kinds: [(Topic, Trait); 5] = [
         (Topic::SamePost, |t| t.post),
         (Topic::SharedAuthors, |t| t.author),
         (Topic::SharedImages, |t| t.image),

@@ -86,7 +86,7 @@ impl<'w> TruthWriter<'w> {
             shown_text: truth.text,
             shown_image: truth.image,
             shown_hashtags: truth.hashtags,
-            copy_of: truth.copy_of.map(|source| World::post_id(source)).unwrap_or_default(),
+            copy_of: truth.copy_of.map(World::post_id).unwrap_or_default(),
         };
         debug_assert_eq!(row.post_id, World::post_id(i));
         self.table.serialize(row).map_err(table_error(&self.path))
