@@ -93,7 +93,7 @@ impl Dense {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        if self.dim == 0 { 0 } else { self.values.len() / self.dim }
+        self.values.len().checked_div(self.dim).unwrap_or(0)
     }
 
     /// True if there is no row.

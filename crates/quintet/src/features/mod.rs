@@ -1,11 +1,14 @@
 //! "Here is a post, give me numbers": one file a component, what is fitted, and the numbers of many posts.
 //!
-//! - [`text`], [`vocabulary`], [`words`] (with `subwords`, `skipgram`, `word_files`): words and their vectors
-//! - [`mod@image`], from files to vectors of pixels
-//! - [`hashtags`]: tags, through the word vectors
-//! - [`location`] (with `near_duplicates`): places, through the texts of other posts
-//! - [`users`] (with `graph`, `walks`, `skipgram`): authors, through the mention graph
-//! - [`fitted`]: all of it, fitted on [`train_posts`] only; `numbers`: applied to any posts, giving a [`dataset`]
+//! | component | files |
+//! |---|---|
+//! | text | [`text`], [`vocabulary`], [`words`] with [`subwords`], [`skipgram`] and `word_files` |
+//! | image | [`image`] |
+//! | hashtags | [`hashtags`], through the word vectors |
+//! | location | [`location`] with [`near_duplicates`]: places, through the texts of other posts |
+//! | user | [`users`] with [`graph`], [`walks`], [`skipgram`]: authors, through the mention graph |
+//!
+//! [`fitted`] holds all of it, fitted on [`train_posts`] only; `numbers` applies it to any posts and gives a [`dataset`].
 
 pub mod dataset;
 pub mod fitted;
