@@ -3,6 +3,7 @@
 //! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
 //! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
+//! - [`skipgram`]: the inner step of word and user vectors;
 //! - [`rank`]: scores of queries against candidates, top k;
 //! - [`rng`]: random numbers that depend on seed, stream and position only.
 //!
@@ -20,5 +21,6 @@ pub mod rank;
 pub mod rng;
 mod scratch;
 mod simd;
+pub mod skipgram;
 pub mod sums;
 mod threads;

@@ -25,7 +25,7 @@ use super::image::ImageEncoder;
 use super::location::Places;
 use super::text::{learning_tokens, post_tokens};
 use super::train_posts::TrainPosts;
-use super::users::UserVectors;
+use super::user::UserVectors;
 use super::vocabulary::{SPECIAL, Vocabulary};
 use super::words::WordVectors;
 use crate::atomic;

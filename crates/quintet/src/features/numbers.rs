@@ -11,7 +11,7 @@ use super::hashtags::mean_vector;
 use super::image::ImageStore;
 use super::location::Places;
 use super::text::{content_key, plain_tokens, post_tokens, tags, text_key};
-use super::users::{InferredUsers, UserVectors};
+use super::user::{InferredUsers, UserVectors};
 use super::vocabulary::UNKNOWN;
 use crate::component::{Component, PerComponent};
 use crate::error::{Error, Result};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::dataset::{Dataset, Status};
 use super::fitted::Fitted;
-use super::users::UserVectors;
+use super::user::UserVectors;
 use super::vocabulary::UNKNOWN;
 use crate::component::{Component, PerComponent};
 use crate::config::Config;

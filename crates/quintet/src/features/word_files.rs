@@ -175,6 +175,9 @@ fn read_bin(path: &Path) -> Result<WordVectors> {
             entries.push((word, count.max(0) as u64)); // labels of a supervised model follow the words
         }
     }
+    if entries.len() != words {
+        return Err(bin.wrong(format!("{words} words in a dictionary of {size}")));
+    }
     if bin.bytes::<1>()? != [0] {
         return Err(bin.wrong("it is quantised"));
     }

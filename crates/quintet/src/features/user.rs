@@ -93,7 +93,8 @@ impl UserVectors {
         let counts = file.u64("counts")?;
         file.ensure(counts.len() == 3, "`counts` has not three numbers")?;
         let vectors = Dense { dim: counts[2] as usize, values: file.f32("vectors")? };
-        file.ensure(vectors.values.len() == names.len() * vectors.dim, "`vectors` has not one row per name")?;
+        let rows_fit = names.len().checked_mul(vectors.dim) == Some(vectors.values.len());
+        file.ensure(rows_fit, "`vectors` has not one row per name")?;
         let handles = file.strings("handles")?.into_iter().zip(file.strings("handle_ids")?).collect();
         let accounts = Accounts::from_saved(&names, handles);
         Ok(UserVectors { names, accounts, vectors, edges: counts[0] as usize, starting_nodes: counts[1] as usize })
