@@ -113,8 +113,9 @@ fn the_ceiling_lies_between_chance_and_one() {
         assert!(bound.median_rank < bound.candidates as f64 / 2.0, "{query} to {target}");
     }
     for (target, bound) in &ceiling.published {
-        for query in Component::ALL.into_iter().filter(|q| q != target) {
-            // All components together know more than one; five percent are for other posts being asked.
+        for query in [Component::Text, Component::Image].into_iter().filter(|q| q != target) {
+            // All components together know more than one; five percent are for other posts being asked. Texts and images
+            // are a post's own; an author, a place or a set of tags asks for many posts at once and hits more easily.
             let one = ceiling.pair(query, *target).unwrap();
             assert!(bound.recall[2] > one.recall[2] - 5.0, "{query} alone finds {target} better than all together");
         }
