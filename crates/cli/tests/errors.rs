@@ -1,5 +1,7 @@
 //! Bad input: what, where, the way out, the documented exit status, nothing on standard output.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{quintet, town};

@@ -1,5 +1,7 @@
 //! A run killed with SIGKILL and resumed ends with the bits of an uninterrupted one.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! From nothing to figures through the command alone, every verb's result as JSON.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{json, quintet, small, town};

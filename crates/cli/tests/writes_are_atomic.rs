@@ -1,5 +1,7 @@
 //! A full disk (here: a limit on the size of files) or a kill leaves the old file whole and nothing half-made beside it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::Path;

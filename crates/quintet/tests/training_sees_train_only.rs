@@ -68,7 +68,10 @@ fn spoiled(corpus: &Corpus, into: &Path) -> Corpus {
     writer.finish().expect("a corpus")
 }
 
-fn train(corpus: &Corpus, into: &Path) -> (Vec<(String, Vec<u8>)>, BTreeMap<String, Vec<u8>>) {
+/// Files by name, each with its bytes.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn train(corpus: &Corpus, into: &Path) -> (Files, BTreeMap<String, Vec<u8>>) {
     let mut config = Config::default();
     // Without images: the encoder is not fitted, and the test stays short.
     for (key, value) in [
