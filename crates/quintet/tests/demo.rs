@@ -1,5 +1,4 @@
 //! The demo runs from nothing to a report, on few posts, and its figures lie where they can.
-#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use quintet::demo::{DemoOptions, demo};
 use quintet::progress::Silent;
