@@ -227,7 +227,7 @@ pub(super) fn merge_numpy(parts: &Parts, chunks: usize, meta: &Meta, into: &Path
         let mut matrix = MatrixWriter::new(out, into, rows, meta.dim, meta.f16)?;
         parts.each_group(chunks, |rows| {
             counts.add(rows, meta)?;
-            table::vectors_of(rows, "average")?.iter().try_for_each(|row| matrix.push(row.as_deref()))
+            table::vectors_of(rows, "average", meta.dim)?.iter().try_for_each(|row| matrix.push(row.as_deref()))
         })
     })?;
     Ok(counts.summary(meta))

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `id` | string | id of the post |
 //! | `status` | string | `complete`: every component of the model; `partial`: some; `none` |
-//! | `text`, `image`, `hashtags`, `location`, `user` | fixed-size list of f32 or f16, nullable | unit vector, for the components embedded |
+//! | `text`, `image`, `hashtags`, `location`, `user` | list of `dim` f32 or f16, nullable | unit vector, for the components embedded |
 //! | `text_status`, ... | string | `present`, `inferred`, `missing`, `unseen`, `broken` ([`Status`]) |
 //! | `average` | as the vectors | mean of the row's vectors at unit length; null without any |
 //!
@@ -16,8 +16,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float16Array, Float32Array, RecordBatch, StringArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, Float16Array, Float32Array, ListArray, RecordBatch, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use half::f16;
 use parquet::arrow::ArrowWriter;
@@ -98,7 +98,8 @@ impl Meta {
     }
 
     pub(super) fn schema(&self) -> SchemaRef {
-        let vector = |name: &str| Field::new(name, DataType::FixedSizeList(self.element(), self.dim as i32), true);
+        // Not a list of fixed size: pyarrow 25 cannot read one from Parquet if it has nulls.
+        let vector = |name: &str| Field::new(name, DataType::List(self.element()), true);
         let mut fields = vec![Field::new("id", DataType::Utf8, false), Field::new("status", DataType::Utf8, false)];
         for c in &self.components {
             fields.push(vector(c.name()));
@@ -156,17 +157,15 @@ impl Meta {
         let mut valid: Vec<bool> = Vec::new();
         for row in rows {
             valid.push(row.is_some());
-            match row {
-                Some(row) => values.extend_from_slice(row),
-                None => values.resize(values.len() + self.dim, 0.0),
-            }
+            values.extend_from_slice(row.unwrap_or_default());
         }
+        let lengths = OffsetBuffer::from_lengths(valid.iter().map(|&v| if v { self.dim } else { 0 }));
         let values: ArrayRef = if self.f16 {
             Arc::new(Float16Array::from_iter_values(values.into_iter().map(f16::from_f32)))
         } else {
             Arc::new(Float32Array::from(values))
         };
-        FixedSizeListArray::try_new(self.element(), self.dim as i32, values, Some(NullBuffer::from(valid)))
+        ListArray::try_new(self.element(), lengths, values, Some(NullBuffer::from(valid)))
             .map(|array| Arc::new(array) as ArrayRef)
             .map_err(|e| Error::internal("vectors of unequal length").caused_by(e))
     }
@@ -228,24 +227,24 @@ fn meta_of(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<Meta> {
     }
     let has = |name: &str| builder.schema().field_with_name(name).is_ok();
     let average = builder.schema().field_with_name("average").ok().map(|f| f.data_type().clone());
-    let Some(DataType::FixedSizeList(element, dim)) = average else {
-        return Err(Error::input("the column `average` is missing or no list of fixed size"));
+    let (Some(DataType::List(element)), Ok(dim)) = (average, get("dim").parse()) else {
+        return Err(Error::input("the column `average` or the dimension is missing"));
     };
     Ok(Meta {
         model: get("model"),
         corpus: get("corpus"),
         synthetic: get("synthetic") == "true",
         components: Component::ALL.into_iter().filter(|c| has(c.name())).collect(),
-        dim: dim as usize,
+        dim,
         f16: element.data_type() == &DataType::Float16,
     })
 }
 
-/// Column `name` as vectors.
-pub(super) fn vectors_of(batch: &RecordBatch, name: &str) -> Result<Vec<Option<Vec<f32>>>> {
-    let damaged = || Error::input(format!("the column `{name}` is missing or no list of numbers of fixed size"));
+/// Column `name` as vectors of length `dim`.
+pub(super) fn vectors_of(batch: &RecordBatch, name: &str, dim: usize) -> Result<Vec<Option<Vec<f32>>>> {
+    let damaged = || Error::input(format!("the column `{name}` is missing or does not hold lists of {dim} numbers"));
     let column = batch.column_by_name(name).ok_or_else(damaged)?;
-    let list = column.as_any().downcast_ref::<FixedSizeListArray>().ok_or_else(damaged)?;
+    let list = column.as_any().downcast_ref::<ListArray>().ok_or_else(damaged)?;
     let numbers = |values: ArrayRef| {
         if let Some(values) = values.as_any().downcast_ref::<Float32Array>() {
             Some(values.values().to_vec())
@@ -254,7 +253,10 @@ pub(super) fn vectors_of(batch: &RecordBatch, name: &str) -> Result<Vec<Option<V
             Some(values.values().iter().map(|v| v.to_f32()).collect())
         }
     };
-    let row = |i: usize| if list.is_null(i) { Ok(None) } else { numbers(list.value(i)).map(Some).ok_or_else(damaged) };
+    let row = |i: usize| match list.is_null(i) {
+        true => Ok(None),
+        false => numbers(list.value(i)).filter(|values| values.len() == dim).map(Some).ok_or_else(damaged),
+    };
     (0..list.len()).map(row).collect()
 }
 
@@ -291,7 +293,7 @@ fn append(out: &mut Embedded, meta: &Meta, batch: &RecordBatch) -> Result<()> {
     out.ids.extend(strings_of(batch, "id")?.iter().flatten().map(String::from));
     out.status.resize(start + batch.num_rows(), PerComponent::default());
     for &c in &meta.components {
-        for (i, vector) in vectors_of(batch, c.name())?.iter().enumerate() {
+        for (i, vector) in vectors_of(batch, c.name(), meta.dim)?.iter().enumerate() {
             if let Some(vector) = vector {
                 out.embeddings.set(c, start + i, vector);
             }

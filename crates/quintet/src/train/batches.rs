@@ -293,6 +293,8 @@ mod tests {
         let mut config = Config::default();
         config.train.batch = batch;
         config.location.neighbours = 2;
+        config.model.component_dropout = 0.0;
+        config.model.input_dropout = 0.0;
         config
     }
 
