@@ -7,7 +7,7 @@ Each experiment is one `quintet train` followed by `quintet eval retrieval --jso
 again; what was stopped is resumed. `--table` prints the Markdown tables from what is there.
 Only the standard library is needed; `cargo build --release` first (or name the program in QUINTET).
 """
-import argparse, json, os, re, subprocess, sys, time
+import argparse, json, os, re, statistics, subprocess, sys, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,14 +62,48 @@ def corpus(name, data, work):
     return into
 
 
+def spread(values, digits=1):
+    """Mean and standard deviation, or the one value."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def tables(results):
+    """Markdown: text to image and back, by corpus and evaluation; means over seeds."""
+    groups = {}
+    for record in map(json.loads, results.read_text().splitlines()):
+        corpus_name, setting = record["name"].rsplit("/", 1)[0].split("/", 1)
+        for evaluation in record["eval"]:
+            key = (corpus_name, " ".join(evaluation["arguments"]))
+            groups.setdefault(key, {}).setdefault(setting, []).append((record, evaluation["report"]))
+    for (corpus_name, arguments), settings in groups.items():
+        print(f"\n`{corpus_name}` {arguments}\n")
+        print("| setting | seeds | text->image R@1 | R@5 | R@10 | median | image->text R@1 | R@5 | R@10 | median | rsum | train s | peak MiB |")
+        print("|---|---:|" + "---:|" * 11)
+        for setting, runs in settings.items():
+            cells = []
+            for origin, target in (("text", "image"), ("image", "text")):
+                found = [[p for p in report["pairs"] if p["from"] == [origin] and p["target"] == target] for _, report in runs]
+                for figure in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank"):
+                    cells.append(spread([d[0][figure]["value"] for d in found]) if all(found) else "-")
+            sums = [[r["rsum"]["value"] for r in report["rsums"] if r["between"] == ["text", "image"]] for _, report in runs]
+            cells.append(spread([v[0] for v in sums]) if all(sums) else "-")
+            cells.append(spread([record["seconds"] for record, _ in runs], 0))
+            cells.append(f"{max(record['peak_mib'] for record, _ in runs):.0f}")
+            print(f"| {setting} | {len(runs)} | " + " | ".join(cells) + " |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", default="", help="regular expression on experiment names")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--table", action="store_true", help="print the tables from what is there")
     args = parser.parse_args()
     results = args.work / "results.jsonl"
+    if args.table:
+        return tables(results)
     done = {json.loads(line)["name"] for line in results.read_text().splitlines()} if results.exists() else set()
     for name, corpus_name, config, keys, evaluations in experiments():
         if name in done or not re.search(args.only, name) or name.rsplit("/", 1)[1] not in args.seeds.split(","):

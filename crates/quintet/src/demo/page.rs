@@ -20,7 +20,7 @@ pub(super) fn page(demo: &DemoReport, corpus: &Corpus, ours: &Outcome, vsepp: &O
     let mut report = Report::new("Quintet on a synthetic town")
         .note("Every post behind these figures is made up by `quintet town`. They show that the parts work together, not how well the method does on real posts.")
         .section("Retrieval")
-        .text("A post is asked for by one of its components, or by all others (the published protocol), among all posts of the test part. VSE++ is the same network and loss with text and image alone, trained on the same posts.")
+        .text("A post is asked for by one of its components, or by all others (the published protocol), among all posts of the test part. VSE++ is text and image alone, by the hardest negative, trained on the same posts.")
         .table(demo.table());
     for direction in ["text -> image", "image -> text"] {
         report = report.plot(bars(demo, direction));
