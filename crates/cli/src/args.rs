@@ -35,9 +35,6 @@ pub struct Common {
     /// Threads to use [default: all cores]. The result has the same bits with any number.
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<usize>,
-    /// More about what happens (-v, -vv).
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
 
 /// One variant a verb; one file a verb in `verbs/`.

@@ -14,14 +14,7 @@ use exit::Exit;
 use talk::Talk;
 
 fn main() -> ExitCode {
-    // Writing to a closed pipe (`quintet check c | head`) ends the program quietly, as it does other tools.
     let arguments = Arguments::parse();
-    let level = match arguments.common.verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {
