@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 /// Learn one space for the text, image, hashtags, location and author of posts, and ask it questions.
 ///
 /// The way of the data: import -> check -> split -> features -> train -> embed -> eval.
-/// `quintet demo` shows all of it on a synthetic town in about three minutes.
+/// `quintet demo` shows all of it on a synthetic town in about a minute.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
@@ -56,7 +56,7 @@ pub enum Verb {
     Embed(Embed),
     /// Measure a model.
     Eval(Eval),
-    /// Everything on the synthetic town, from raw posts to a report, in about three minutes.
+    /// Everything on the synthetic town, from raw posts to a report, in about a minute.
     Demo(Demo),
     /// Print shell completions.
     Completions(Completions),
