@@ -94,8 +94,8 @@ pub fn demo(into: &Path, options: &DemoOptions, progress: &dyn Progress) -> Resu
     let mut config = Config::parse(TINY)?;
     config.seed = options.seed;
     let ours = outcome(&corpus, &config, &into.join("quintet"), progress)?;
-    // VSE++ is text and image by the hardest negative. On so few posts that needs a long warm-up and a lower rate: of four
-    // settings this one had the best sum of recalls on the dev part (163 of 600 against 79 to 148).
+    // VSE++ is text and image by the hardest negative. On so few posts that needs a long warm-up and a lower rate: of three
+    // settings this one had the best sum of recalls on the dev part (163 of 600 against 148 and 79).
     config.components = vec![Component::Text, Component::Image];
     config.loss.kind = LossKind::MaxOfHinges;
     config.loss.warmup_epochs = 5.0;
