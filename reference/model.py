@@ -7,6 +7,7 @@ Nothing here is shared with the Rust code: nn.Embedding, nn.GRU over packed sequ
 clip_grad_norm_ are PyTorch's; the losses are written as loops over posts, straight from their definitions.
 """
 
+import itertools
 import json
 import math
 import pathlib
@@ -123,12 +124,15 @@ def matrix_loss(kind, compared, own, other, posts, batch, scale):
 def losses(model, vectors, batch, kind, average):
     size = batch["size"]
     result = {}
-    if len(model.components) == 2 and average == "leave-one-out":
-        # VSE++: one matrix, both directions; reported half and half.
-        a, b = model.components
-        posts = [i for i in range(size) if i in vectors[a] and i in vectors[b]]
-        value = matrix_loss(kind, [a, b], vectors[a], vectors[b], posts, batch, model.loss)
-        return {a: value / 2, b: value / 2}
+    if average == "pairwise" or (len(model.components) == 2 and average == "leave-one-out"):
+        # One matrix for two components, both directions; reported half and half. Of two components alone: VSE++.
+        for a, b in itertools.combinations(model.components, 2):
+            posts = [i for i in range(size) if i in vectors.get(a, {}) and i in vectors.get(b, {})]
+            if posts:
+                value = matrix_loss(kind, [a, b], vectors[a], vectors[b], posts, batch, model.loss)
+                for name in (a, b):
+                    result[name] = result.get(name, 0) + value / 2
+        return result
     for name in vectors:
         averages = {}
         for i in vectors[name]:
@@ -218,8 +222,8 @@ def main():
     cases = []
     for components in (COMPONENTS, ["text", "image"], ["text", "hashtags", "user"]):
         for kind in ("max-of-hinges", "sum-of-hinges", "info-nce", "sig-lip"):
-            for average in ("include-self", "leave-one-out"):
-                if len(components) < 5 and (kind, average) != ("max-of-hinges", "leave-one-out"):
+            for average in ("include-self", "leave-one-out", "pairwise"):
+                if len(components) < 5 and (kind, average) not in (("max-of-hinges", "leave-one-out"), ("info-nce", "pairwise")):
                     continue
                 model = fresh(components)
                 found = run(model, batches[0], kind, average)

@@ -7,7 +7,7 @@ Each experiment is one `quintet train` followed by `quintet eval retrieval --jso
 again; what was stopped is resumed. `--table` prints the Markdown tables from what is there.
 Only the standard library is needed; `cargo build --release` first (or name the program in QUINTET).
 """
-import argparse, json, os, re, statistics, subprocess, sys, time
+import argparse, csv, json, os, re, shutil, statistics, subprocess, sys, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,9 @@ LOSSES = {
 }
 
 
+MVSA = [["--source", "mvsa"]]
+
+
 def experiments():
     """Name, corpus, config, overrides, evaluation arguments."""
     flickr = [[]]
@@ -31,6 +34,10 @@ def experiments():
             for seed in (1, 2, 3):
                 yield f"flickr8k/{average}/{loss}/{seed}", "flickr8k", "flickr8k.toml", keys + [f"seed={seed}"], flickr
                 yield f"union/{average}/{loss}/{seed}", "union", "union.toml", keys + [f"seed={seed}"], union
+    vmu = [["--queries-from", "vmu", "--min-queries", "5"]]
+    for event in ("nepal", "samurai", "garissa"):
+        for seed in (1, 2, 3):
+            yield f"union-{event}/leave-one-out/InfoNCE/{seed}", f"union-{event}", "union.toml", [f"seed={seed}"], vmu
     # Two components on the same posts; fewer posts have both, so the epochs are more.
     long = ["train.epochs=24", "train.drop_after=18"]
     hinges = LOSSES["warm-up, then max-of-hinges"]
@@ -39,6 +46,26 @@ def experiments():
         yield f"union/VSE++/{seed}", "union", "union.toml", [*two, *hinges], union
         yield f"union/VSE++, hashtags as text/{seed}", "union", "union.toml", [*two, *hinges, "text.hashtags_as_text=true"], union
         yield f"union/text and image, InfoNCE/{seed}", "union", "union.toml", two, union
+
+
+def tuning():
+    """The learning rate and the warm-up of the hinge losses, chosen on dev with one seed; long enough to stop improving."""
+    def hinges(rate, warmup, *keys):
+        name = f"rate {rate}, {warmup} epochs of warm-up/1"
+        return name, ["seed=1", "loss.kind=max-of-hinges", f"loss.warmup_epochs={warmup}", f"train.learning_rate={rate}", *keys]
+
+    for rate in ("5e-4", "1e-3", "2e-3", "2e-4"):
+        for warmup in (0, 4):
+            name, keys = hinges(rate, warmup, "train.epochs=30", "train.drop_after=20")
+            yield f"tuning/flickr8k, max-of-hinges/{name}", "flickr8k", "flickr8k.toml", keys, [[]]
+    for rate in ("2e-4", "5e-4", "1e-3"):
+        for warmup in (0, 2, 8):
+            name, keys = hinges(rate, warmup, 'components=["text","image"]', "train.epochs=60", "train.drop_after=45")
+            yield f"tuning/union, VSE++/{name}", "union", "union.toml", keys, MVSA
+    for rate in ("5e-4", "1e-3", "2e-3", "2e-4"):
+        for warmup in (0, 4):
+            name, keys = hinges(rate, warmup, "train.epochs=24", "train.drop_after=18")
+            yield f"tuning/union, max-of-hinges/{name}", "union", "union.toml", keys, MVSA
 
 
 def run(command):
@@ -53,8 +80,29 @@ def run(command):
     return out, time.time() - start, usage.ru_maxrss / 1024
 
 
+def event_fold(name, data, work):
+    """The union with another event of vmu as its dev part: every event is once the unseen one."""
+    into, base = work / "corpora" / name, corpus("union", data, work)
+    if not into.exists():
+        with (data / "vmu/labels.csv").open() as file:
+            events = {row["post_id"]: row["event"] for row in csv.DictReader(file)}
+        half = into.with_suffix(".making")
+        shutil.rmtree(half, ignore_errors=True)
+        shutil.copytree(base, half)
+        with (base / "splits.csv").open() as file, (half / "fold.csv").open("w") as out:
+            for line in file:
+                post, _, part = line.rstrip("\n").partition(",")
+                event = events.get(post)
+                out.write(f"{post},{part if event is None else 'dev' if name.endswith(event) else 'train'}\n")
+        run([QUINTET, "split", str(half), "--from", str(half / "fold.csv"), "--quiet"])
+        half.rename(into)
+    return into
+
+
 def corpus(name, data, work):
     """Imports a corpus once."""
+    if name.startswith("union-"):
+        return event_fold(name, data, work)
     into = work / "corpora" / name
     if not (into / "corpus.json").exists():
         sets = {"flickr8k": ["flickr8k"], "union": ["mvsa", "vmu", "pan19", "rumoureval", "btc", "geotext3"]}[name]
@@ -99,24 +147,26 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", default="", help="regular expression on experiment names")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--threads", type=int, help="worker threads of each run; results do not depend on it")
     parser.add_argument("--table", action="store_true", help="print the tables from what is there")
     args = parser.parse_args()
     results = args.work / "results.jsonl"
     if args.table:
         return tables(results)
     done = {json.loads(line)["name"] for line in results.read_text().splitlines()} if results.exists() else set()
-    for name, corpus_name, config, keys, evaluations in experiments():
+    for name, corpus_name, config, keys, evaluations in [*tuning(), *experiments()]:
         if name in done or not re.search(args.only, name) or name.rsplit("/", 1)[1] not in args.seeds.split(","):
             continue
         folder = corpus(corpus_name, args.data, args.work)
         into = args.work / "runs" / re.sub(r"[^A-Za-z0-9/]+", "-", name)
         sets = [x for key in keys for x in ("--set", key)]
         resume = ["--resume"] if (into / "last.safetensors").exists() else []
-        command = [QUINTET, "train", str(folder), "--config", str(ROOT / "configs" / config), *sets, "--into", str(into)]
+        threads = ["--threads", str(args.threads)] if args.threads else []
+        command = [QUINTET, *threads, "train", str(folder), "--config", str(ROOT / "configs" / config), *sets, "--into", str(into)]
         out, seconds, peak = run([*command, *resume, "--quiet", "--json"])
         record = {"name": name, "command": command[1:], "seconds": seconds, "peak_mib": peak, "train": json.loads(out), "eval": []}
         for extra in evaluations:
-            out, seconds, peak = run([QUINTET, "eval", "retrieval", str(folder), "--model", str(into), *extra, "--json", "--quiet"])
+            out, seconds, peak = run([QUINTET, *threads, "eval", "retrieval", str(folder), "--model", str(into), *extra, "--json", "--quiet"])
             record["eval"].append({"arguments": extra, "seconds": seconds, "peak_mib": peak, "report": json.loads(out)})
         with results.open("a") as file:
             file.write(json.dumps(record) + "\n")

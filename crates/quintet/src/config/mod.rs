@@ -176,6 +176,8 @@ pub enum Average {
     IncludeSelf,
     /// Mean of the other components.
     LeaveOneOut,
+    /// No average: every other component by itself.
+    Pairwise,
 }
 
 /// `[loss]`: training signal.
@@ -184,7 +186,7 @@ pub enum Average {
 pub struct Loss {
     /// `max-of-hinges`, `sum-of-hinges`, `info-nce`, `sig-lip`.
     pub kind: LossKind,
-    /// `include-self`, `leave-one-out`.
+    /// `include-self`, `leave-one-out`, `pairwise`.
     pub average: Average,
     /// Margin of the hinges, in cosine. Paper: 0.2.
     pub margin: f64,

@@ -7,9 +7,11 @@
 //! - A post takes part in component k if it has k and, with leave-one-out, at least one other component. Negatives are
 //!   the other posts that take part, without duplicates ([`LossSettings::mask_duplicates`]) if so set. The average is over what the post has; only its
 //!   direction matters, so the sum does.
-//! - A model of exactly two components with leave-one-out is VSE++: the average without one is the other. Its two
-//!   component losses would be the same number (one matrix is the other's transpose and both directions count), so S is
-//!   built once, the whole loss is VSE++'s, and half of it is reported for each component.
+//! - `pairwise` (not in the paper) compares every two components directly, with no average: ten matrices for five
+//!   components. A matrix and its transpose have the same loss (both directions count), so each is built once and half
+//!   of its loss is reported for each of the two.
+//! - A model of exactly two components with leave-one-out is VSE++, because the average without one is the other. It
+//!   goes the pairwise way too: the whole loss is VSE++'s.
 
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -41,14 +43,26 @@ pub struct LossSettings {
 pub struct Losses {
     /// A scalar each; their sum is what training lowers.
     pub values: PerComponent<Option<Tensor<1>>>,
-    /// Number of posts that took part.
+    /// Number of posts that took part; pairwise, a post counts once for each component it was compared with.
     pub pairs: PerComponent<usize>,
+    /// What the values would be if all vectors were equal, where that is a constant: the sign of a collapse.
+    pub if_equal: PerComponent<Option<f64>>,
 }
 
 impl Losses {
     /// The sum, or `None` if no post of the batch could be compared with anything.
     pub fn total(&self) -> Option<Tensor<1>> {
         self.values.0.iter().flatten().cloned().reduce(|a, b| a + b)
+    }
+
+    fn add(&mut self, c: Component, value: Tensor<1>, pairs: &Pairs, if_equal: Option<f64>) {
+        let before = self.values[c].take();
+        self.if_equal[c] = match (&before, self.if_equal[c]) {
+            (Some(_), known) => known.zip(if_equal).map(|(a, b)| a + b),
+            (None, _) => if_equal,
+        };
+        self.values[c] = Some(before.map_or(value.clone(), |before| before + value));
+        self.pairs[c] += pairs.count;
     }
 }
 
@@ -60,7 +74,11 @@ pub fn losses(
     scale: &LossScale,
     settings: &LossSettings,
 ) -> Losses {
-    let mut losses = Losses { values: PerComponent::from_fn(|_| None), pairs: PerComponent::default() };
+    let mut losses = Losses {
+        values: PerComponent::from_fn(|_| None),
+        pairs: PerComponent::default(),
+        if_equal: PerComponent::default(),
+    };
     let placed = PerComponent::from_fn(|c| vectors[c].as_ref().map(|v| place(v.clone(), batch.rows(c), batch.size)));
     let Some(sum) = placed.0.iter().flatten().cloned().reduce(|a, b| a + b) else {
         return losses;
@@ -68,16 +86,22 @@ pub fn losses(
     let has = PerComponent::from_fn(|c| presence(if placed[c].is_some() { batch.rows(c) } else { &[] }, batch.size));
     let of_post = |i: usize| Component::ALL.iter().filter(|&&c| has[c][i]).count();
     let model: Vec<Component> = Component::ALL.into_iter().filter(|&c| components[c]).collect();
+    let taking_part = |compared: &[Component], takes_part: &dyn Fn(usize) -> bool| {
+        let rivals = Rivals { batch, components: compared, mask_duplicates: settings.mask_duplicates };
+        let takes_part: Vec<bool> = (0..batch.size).map(takes_part).collect();
+        Pairs::new(&takes_part, &rivals, &sum.device())
+    };
 
-    if let (&[a, b], Average::LeaveOneOut) = (&model[..], settings.average) {
-        let rivals = Rivals { batch, components: &[a, b], mask_duplicates: settings.mask_duplicates };
-        let takes_part: Vec<bool> = (0..batch.size).map(|i| of_post(i) == 2).collect();
-        let pairs = Pairs::new(&takes_part, &rivals, &sum.device());
-        if let (Some(va), Some(vb), Some(pairs)) = (&placed[a], &placed[b], pairs) {
-            let half = pair_loss(ops::similarity(va.clone(), vb.clone()), &pairs, scale, settings) * 0.5;
-            for c in [a, b] {
-                losses.values[c] = Some(half.clone());
-                losses.pairs[c] = pairs.count;
+    let two = model.len() == 2 && settings.average == Average::LeaveOneOut;
+    if two || settings.average == Average::Pairwise {
+        for (i, &a) in model.iter().enumerate() {
+            for &b in &model[i + 1..] {
+                let (Some(va), Some(vb)) = (&placed[a], &placed[b]) else { continue };
+                let Some(pairs) = taking_part(&[a, b], &|i| has[a][i] && has[b][i]) else { continue };
+                let half = pair_loss(ops::similarity(va.clone(), vb.clone()), &pairs, scale, settings) * 0.5;
+                for c in [a, b] {
+                    losses.add(c, half.clone(), &pairs, pairs.if_equal(settings).map(|v| 0.5 * v));
+                }
             }
         }
         return losses;
@@ -85,15 +109,12 @@ pub fn losses(
     for c in model {
         let Some(own) = &placed[c] else { continue };
         let (average, least) = match settings.average {
-            Average::IncludeSelf => (sum.clone(), 1),
             Average::LeaveOneOut => (sum.clone() - own.clone(), 2),
+            Average::IncludeSelf | Average::Pairwise => (sum.clone(), 1),
         };
-        let rivals = Rivals { batch, components: &[c], mask_duplicates: settings.mask_duplicates };
-        let takes_part: Vec<bool> = (0..batch.size).map(|i| has[c][i] && of_post(i) >= least).collect();
-        let Some(pairs) = Pairs::new(&takes_part, &rivals, &sum.device()) else { continue };
+        let Some(pairs) = taking_part(&[c], &|i| has[c][i] && of_post(i) >= least) else { continue };
         let similarities = ops::similarity(own.clone(), ops::unit_rows(average));
-        losses.values[c] = Some(pair_loss(similarities, &pairs, scale, settings));
-        losses.pairs[c] = pairs.count;
+        losses.add(c, pair_loss(similarities, &pairs, scale, settings), &pairs, pairs.if_equal(settings));
     }
     losses
 }
@@ -148,6 +169,8 @@ struct Pairs {
     positives: Tensor<2>,
     /// `[size, size]`: 1 where row and column are negatives of each other.
     negatives: Tensor<2>,
+    /// Number of negatives of each post that takes part.
+    rivals: Vec<usize>,
 }
 
 impl Pairs {
@@ -159,11 +182,26 @@ impl Pairs {
             let values: Vec<f32> = (0..size * size).map(|at| f32::from(f(at / size, at % size))).collect();
             Tensor::<2>::from_data(TensorData::new(values, [size, size]), device)
         };
+        let negative = |i: usize, j: usize| takes_part[i] && takes_part[j] && rivals.may(i, j);
+        let posts = (0..size).filter(|&i| takes_part[i]);
         (count > 0).then(|| Pairs {
             count,
+            rivals: posts.map(|i| (0..size).filter(|&j| negative(i, j)).count()).collect(),
             positives: matrix(&|i, j| i == j && takes_part[i]),
-            negatives: matrix(&|i, j| takes_part[i] && takes_part[j] && rivals.may(i, j)),
+            negatives: matrix(&negative),
         })
+    }
+
+    /// The loss if all cosines were equal: every hinge is the margin, every softmax uniform. SigLIP's depends on its
+    /// learned bias.
+    fn if_equal(&self, settings: &LossSettings) -> Option<f64> {
+        let sum = |of: &dyn Fn(usize) -> f64| self.rivals.iter().map(|&n| of(n)).sum::<f64>();
+        match settings.kind {
+            LossKind::MaxOfHinges => Some(2.0 * settings.margin * sum(&|n| n.min(1) as f64)),
+            LossKind::SumOfHinges => Some(2.0 * settings.margin * sum(&|n| n as f64)),
+            LossKind::InfoNce => Some(sum(&|n| (1.0 + n as f64).ln()) / self.count as f64),
+            LossKind::SigLip => None,
+        }
     }
 }
 
@@ -312,6 +350,58 @@ mod tests {
         assert_eq!(got.pairs, PerComponent([6, 6, 0, 0, 0]));
     }
 
+    /// Pairwise among five is the sum of ten models of two components.
+    #[test]
+    fn pairwise_is_vse_of_every_two() {
+        let (vectors, batch) = (random(6, 16), full_batch(6));
+        for kind in [LossKind::MaxOfHinges, LossKind::InfoNce] {
+            let of = |chosen: &[Component], average| {
+                let some = PerComponent::from_fn(|c| vectors[c].clone().filter(|_| chosen.contains(&c)));
+                let model = PerComponent::from_fn(|c| chosen.contains(&c));
+                losses(&some, &batch, model, &scale(1.0, 0.0), &settings(kind, average))
+            };
+            let all = of(&Component::ALL, Average::Pairwise);
+            let mut sum = 0.0;
+            for (i, &a) in Component::ALL.iter().enumerate() {
+                sum += Component::ALL[i + 1..]
+                    .iter()
+                    .map(|&b| scalar(of(&[a, b], Average::LeaveOneOut).total().unwrap()))
+                    .sum::<f32>();
+            }
+            assert!((scalar(all.total().unwrap()) - sum).abs() < 1e-4 * sum);
+            assert_eq!(all.pairs, PerComponent([24; 5]));
+        }
+    }
+
+    /// The constant of a collapse is the loss of equal vectors, whatever is missing or masked.
+    #[test]
+    fn equal_vectors_have_the_constant_loss() {
+        let mut batch = full_batch(6);
+        batch.hashtags.rows = vec![1, 2, 3];
+        batch.user.rows = vec![5];
+        batch.keys = vec![PerComponent::default(); 6];
+        batch.keys[0][Component::Text] = 4;
+        batch.keys[5][Component::Text] = 4;
+        (1..4).for_each(|post| batch.keys[post][Component::Hashtags] = 8);
+        let one = |rows: usize| Some(ops::unit_rows(Tensor::ones([rows, 8], &Device::flex())));
+        let vectors = PerComponent::from_fn(|c| one(batch.rows(c).len()));
+        for kind in [LossKind::MaxOfHinges, LossKind::SumOfHinges, LossKind::InfoNce, LossKind::SigLip] {
+            for average in [Average::IncludeSelf, Average::LeaveOneOut, Average::Pairwise] {
+                let got = losses(&vectors, &batch, PerComponent([true; 5]), &scale(1.0, 0.0), &settings(kind, average));
+                for c in Component::ALL {
+                    let Some(value) = got.values[c].clone() else { continue };
+                    match got.if_equal[c] {
+                        Some(expected) => assert!(
+                            (f64::from(scalar(value)) - expected).abs() < 1e-4 * (1.0 + expected),
+                            "{kind:?} {average:?} {c}"
+                        ),
+                        None => assert_eq!(kind, LossKind::SigLip),
+                    }
+                }
+            }
+        }
+    }
+
     /// A post enters a component's loss only with that component and, leaving one out, with another; and what it lacks
     /// changes nothing for the others.
     #[test]
@@ -360,7 +450,7 @@ mod tests {
         batch.text.rows = vec![0, 1];
         batch.image.rows = vec![1, 2];
         for kind in [LossKind::MaxOfHinges, LossKind::SumOfHinges, LossKind::InfoNce, LossKind::SigLip] {
-            for average in [Average::IncludeSelf, Average::LeaveOneOut] {
+            for average in [Average::IncludeSelf, Average::LeaveOneOut, Average::Pairwise] {
                 let values_of_x: Vec<f32> = (0..16).map(|i| (i as f32).sin()).collect();
                 let device = Device::flex().autodiff();
                 let x = Tensor::<2>::from_data(TensorData::new(values_of_x, [2, 8]), &device).require_grad();

@@ -79,6 +79,7 @@ fn training(out: &mut String, info: &ModelInfo, config: &Config) -> std::fmt::Re
     let average = match config.loss.average {
         Average::IncludeSelf => "the mean of all components of the post, itself included",
         Average::LeaveOneOut => "the mean of the other components of the post",
+        Average::Pairwise => "every other component of the post by itself",
     };
     writeln!(out, "## Training\n")?;
     writeln!(

@@ -8,8 +8,8 @@ use crate::config::LossKind;
 const LASTING: u32 = 50;
 /// Mean cosine between different posts above which a component is one point.
 const ONE_POINT: f64 = 0.99;
-/// How near the loss must be to that of a single point, relative to it.
-const NEAR: f64 = 0.01;
+/// How near the loss must be to that of a single point, relative to it: the noise of hinges that stick there.
+const NEAR: f64 = 0.05;
 
 /// Whether a component that looked collapsed for so many steps is reported.
 pub fn lasting(steps: u32) -> bool {
@@ -23,7 +23,8 @@ pub fn watch(component: Component, report: &StepReport, settings: &StepSettings,
         return None;
     }
     let cosine = report.off_diagonal[component];
-    let at_the_constant = near_single_point(report.losses[component], report.pairs[component], settings);
+    let at_the_constant = report.if_equal[component]
+        .is_some_and(|single| is_hinge(settings.kind) && (report.losses[component] - single).abs() <= NEAR * single);
     if cosine <= ONE_POINT && !at_the_constant {
         let was = lasting(*count);
         *count = 0;
@@ -39,16 +40,9 @@ pub fn watch(component: Component, report: &StepReport, settings: &StepSettings,
     })
 }
 
-/// Whether the loss is that of equal vectors: every hinge is the margin. Two directions, per post one hinge (hardest) or
-/// one for every other post (sum). The other losses are not recognised by their value.
-fn near_single_point(loss: f64, pairs: usize, settings: &StepSettings) -> bool {
-    let hinges = match settings.kind {
-        LossKind::MaxOfHinges => 2 * pairs,
-        LossKind::SumOfHinges => 2 * pairs * (pairs - 1),
-        LossKind::InfoNce | LossKind::SigLip => return false,
-    };
-    let single = hinges as f64 * settings.margin;
-    (loss - single).abs() <= NEAR * single
+/// Vectors that have learnt nothing yet have larger hinges than equal ones; the other losses cannot tell the two apart.
+fn is_hinge(kind: LossKind) -> bool {
+    matches!(kind, LossKind::MaxOfHinges | LossKind::SumOfHinges)
 }
 
 #[cfg(test)]
@@ -72,6 +66,7 @@ mod tests {
         StepReport {
             losses: PerComponent([loss; 5]),
             pairs: PerComponent([128; 5]),
+            if_equal: PerComponent([Some(51.2); 5]),
             gradient_norm: 1.0,
             off_diagonal: PerComponent([cosine; 5]),
         }
@@ -97,7 +92,8 @@ mod tests {
         assert_eq!(said(&report(1.0, 0.995), LossKind::InfoNce, 60, &mut 0).len(), 1);
         assert_eq!(said(&report(51.2, 0.5), LossKind::InfoNce, 60, &mut 0).len(), 0);
         assert_eq!(said(&report(1.0, 0.995), LossKind::MaxOfHinges, 49, &mut 0).len(), 0);
-        let all = 2.0 * 128.0 * 127.0 * 0.2;
-        assert_eq!(said(&report(all, 0.5), LossKind::SumOfHinges, 60, &mut 0).len(), 1);
+        assert_eq!(said(&report(49.4, 0.5), LossKind::SumOfHinges, 60, &mut 0).len(), 1);
+        let unknown = StepReport { if_equal: PerComponent([None; 5]), ..report(51.2, 0.5) };
+        assert_eq!(said(&unknown, LossKind::MaxOfHinges, 60, &mut 0).len(), 0);
     }
 }

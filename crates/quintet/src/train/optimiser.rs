@@ -37,6 +37,8 @@ pub struct StepReport {
     pub losses: PerComponent<f64>,
     /// Number of posts that entered each component's loss.
     pub pairs: PerComponent<usize>,
+    /// What each loss would be if all vectors were equal, where known.
+    pub if_equal: PerComponent<Option<f64>>,
     /// L2 norm of the whole gradient before clipping. If it is not finite, the step changed nothing.
     pub gradient_norm: f64,
     /// Mean cosine between different posts per component (towards 1: collapse).
@@ -130,6 +132,7 @@ impl Optimiser {
                 losses.values[c].as_ref().map_or(0.0, |loss| f64::from(loss.clone().into_scalar::<f32>()))
             }),
             pairs: losses.pairs,
+            if_equal: losses.if_equal,
             gradient_norm: 0.0,
             off_diagonal: off_diagonal(&pass),
         };
