@@ -49,23 +49,19 @@ def experiments():
 
 
 def tuning():
-    """The learning rate and the warm-up of the hinge losses, chosen on dev with one seed; long enough to stop improving."""
-    def hinges(rate, warmup, *keys):
-        name = f"rate {rate}, {warmup} epochs of warm-up/1"
-        return name, ["seed=1", "loss.kind=max-of-hinges", f"loss.warmup_epochs={warmup}", f"train.learning_rate={rate}", *keys]
-
-    for rate in ("5e-4", "1e-3", "2e-3", "2e-4"):
-        for warmup in (0, 4):
-            name, keys = hinges(rate, warmup, "train.epochs=30", "train.drop_after=20")
-            yield f"tuning/flickr8k, max-of-hinges/{name}", "flickr8k", "flickr8k.toml", keys, [[]]
-    for rate in ("2e-4", "5e-4", "1e-3"):
-        for warmup in (0, 2, 8):
-            name, keys = hinges(rate, warmup, 'components=["text","image"]', "train.epochs=60", "train.drop_after=45")
-            yield f"tuning/union, VSE++/{name}", "union", "union.toml", keys, MVSA
-    for rate in ("5e-4", "1e-3", "2e-3", "2e-4"):
-        for warmup in (0, 4):
-            name, keys = hinges(rate, warmup, "train.epochs=24", "train.drop_after=18")
-            yield f"tuning/union, max-of-hinges/{name}", "union", "union.toml", keys, MVSA
+    """Learning rate and warm-up of every loss, chosen on dev with one seed, all long enough to stop improving."""
+    hinges, nce = "max-of-hinges", "info-nce"
+    two = 'components=["text","image"]'
+    for loss, rate, warmup in (
+        *((hinges, rate, warmup) for rate in ("2e-4", "5e-4", "1e-3", "2e-3") for warmup in (0, 8)),
+        *((nce, rate, 0) for rate in ("2e-4", "5e-4", "1e-3", "2e-3")),
+    ):
+        name = f"{loss}, rate {rate}, {warmup} epochs of warm-up/1"
+        keys = ["seed=1", f"loss.kind={loss}", f"loss.warmup_epochs={warmup}", f"train.learning_rate={rate}"]
+        length = lambda n, drop: [f"train.epochs={n}", f"train.drop_after={drop}"]
+        yield f"tuning/flickr8k/{name}", "flickr8k", "flickr8k.toml", keys + length(30, 20), [[]]
+        yield f"tuning/text and image of union/{name}", "union", "union.toml", [*keys, two, *length(60, 45)], MVSA
+        yield f"tuning/union/{name}", "union", "union.toml", keys + length(24, 18), MVSA
 
 
 def run(command):

@@ -152,6 +152,18 @@ pub struct Model {
     /// Probability that a number of an image, hashtag or user input becomes 0, and a word the unknown word, in training.
     /// Paper: 0.
     pub input_dropout: f64,
+    /// Precision of the factors in the matrix products of the GRUs, in training and in embedding.
+    pub precision: Precision,
+}
+
+/// How factors of matrix products are held; weights, sums and gradients are 32-bit numbers in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 24 significant bits (paper).
+    F32,
+    /// 8 significant bits: faster on processors that multiply bfloat16 (AVX-512 BF16), slower on others.
+    Bf16,
 }
 
 /// Which training signal.
@@ -298,7 +310,7 @@ impl Default for User {
 
 impl Default for Model {
     fn default() -> Self {
-        Model { dim: 512, component_dropout: 0.4, input_dropout: 0.15 }
+        Model { dim: 512, component_dropout: 0.4, input_dropout: 0.15, precision: Precision::F32 }
     }
 }
 

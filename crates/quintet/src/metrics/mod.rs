@@ -14,5 +14,5 @@ pub mod spread;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use chance::{Chance, Draw};
-pub use ranks::{CUTS, Summary, rank_of_best};
+pub use ranks::{CUTS, Summary, rank_of_best, recall_at};
 pub use spread::Spread;

@@ -61,10 +61,11 @@ impl Joint {
         let dim = config.model.dim;
         let has = |c| config.has(c);
         Joint {
-            text: has(Component::Text).then(|| TextBranch::new("text", word_rows, dim, &init)),
+            text: has(Component::Text).then(|| TextBranch::new("text", word_rows, &config.model, &init)),
             image: has(Component::Image).then(|| ImageBranch::new("image", shapes.image_dim, dim, &init)),
             hashtags: has(Component::Hashtags).then(|| HashtagsBranch::new("hashtags", shapes.word_dim, dim, &init)),
-            location: has(Component::Location).then(|| LocationBranch::new("location", word_rows, dim, &init)),
+            location: has(Component::Location)
+                .then(|| LocationBranch::new("location", word_rows, &config.model, &init)),
             user: has(Component::User).then(|| UserBranch::new("user", shapes.user_dim, dim, &init)),
             loss: LossScale { log_scale: init.scalar(-config.loss.temperature.ln() as f32), bias: init.scalar(-10.0) },
         }

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use quintet_kernels::rng::{Rng, label};
 
 use super::ops::{self, GruWeights, Texts};
+use crate::config::Precision;
 use crate::features::Dense;
 
 /// Draws initial weights: every weight from its own stream of the seed, so that leaving a branch out changes no other.
@@ -96,17 +97,20 @@ pub struct Gru {
     bias_ih_l0: Param<Tensor<1>>,
     /// `[3 * hidden]`.
     bias_hh_l0: Param<Tensor<1>>,
+    /// Whether factors of its products are rounded to bfloat16.
+    bf16: bool,
 }
 
 impl Gru {
     /// Everything uniform in +-1/sqrt(hidden), PyTorch's default.
-    pub fn new(name: &str, input: usize, hidden: usize, init: &Init<'_>) -> Self {
+    pub fn new(name: &str, input: usize, hidden: usize, precision: Precision, init: &Init<'_>) -> Self {
         let bound = 1.0 / (hidden as f64).sqrt();
         Gru {
             weight_ih_l0: init.uniform(&format!("{name}.weight_ih_l0"), [3 * hidden, input], bound),
             weight_hh_l0: init.uniform(&format!("{name}.weight_hh_l0"), [3 * hidden, hidden], bound),
             bias_ih_l0: init.uniform(&format!("{name}.bias_ih_l0"), [3 * hidden], bound),
             bias_hh_l0: init.uniform(&format!("{name}.bias_hh_l0"), [3 * hidden], bound),
+            bf16: precision == Precision::Bf16,
         }
     }
 
@@ -117,6 +121,7 @@ impl Gru {
             hidden: self.weight_hh_l0.val(),
             input_bias: self.bias_ih_l0.val(),
             hidden_bias: self.bias_hh_l0.val(),
+            precision: if self.bf16 { Precision::Bf16 } else { Precision::F32 },
         };
         ops::gru_last(rows, texts, weights)
     }

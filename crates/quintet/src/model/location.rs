@@ -5,6 +5,7 @@ use burn::module::Module;
 use super::batch::Sequences;
 use super::layers::Init;
 use super::text::{TextBranch, TextPass};
+use crate::config::Model;
 use crate::features::Dense;
 
 /// "Word embedding layers" and "GRUs" are plural in the paper: nothing is shared with the text branch.
@@ -15,8 +16,8 @@ pub struct LocationBranch {
 
 impl LocationBranch {
     /// `name` is the branch's place in the module, from which its weights are drawn.
-    pub fn new(name: &str, word_rows: &Dense, dim: usize, init: &Init<'_>) -> Self {
-        LocationBranch { texts: TextBranch::new(&format!("{name}.texts"), word_rows, dim, init) }
+    pub fn new(name: &str, word_rows: &Dense, model: &Model, init: &Init<'_>) -> Self {
+        LocationBranch { texts: TextBranch::new(&format!("{name}.texts"), word_rows, model, init) }
     }
 
     /// Mean of the last states of each post's neighbour texts, then unit length.

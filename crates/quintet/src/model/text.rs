@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use super::batch::Sequences;
 use super::layers::{Gru, Init, WordTable};
 use super::ops::{self, Texts};
+use crate::config::Model;
 use crate::features::Dense;
 
 /// The GRU's hidden size is the joint dimension: no layer follows it (VSE++).
@@ -29,10 +30,10 @@ pub struct TextPass {
 
 impl TextBranch {
     /// `name` is the branch's place in the module, from which its weights are drawn.
-    pub fn new(name: &str, word_rows: &Dense, dim: usize, init: &Init<'_>) -> Self {
+    pub fn new(name: &str, word_rows: &Dense, model: &Model, init: &Init<'_>) -> Self {
         TextBranch {
             embedding: WordTable::new(word_rows, init),
-            gru: Gru::new(&format!("{name}.gru"), word_rows.dim, dim, init),
+            gru: Gru::new(&format!("{name}.gru"), word_rows.dim, model.dim, model.precision, init),
         }
     }
 

@@ -33,8 +33,9 @@ pub fn watch(component: Component, report: &StepReport, settings: &StepSettings,
     *count = count.saturating_add(1);
     (*count == LASTING).then(|| {
         format!(
-            "{component} looks collapsed for {LASTING} steps: mean cosine between different posts {cosine:.3}{}; try \
-             `loss.warmup_epochs = 1`, `loss.kind = \"info-nce\"`, a lower `train.learning_rate` or a larger `train.batch`",
+            "{component} looks collapsed for {LASTING} steps: mean cosine between different posts {cosine:.3}{}; if the \
+             recalls do not rise either, try `loss.kind = \"info-nce\"`, `loss.warmup_epochs = 8`, another \
+             `train.learning_rate` or a larger `train.batch`",
             if at_the_constant { ", loss as if all vectors were one" } else { "" }
         )
     })

@@ -4,6 +4,8 @@
 //! image and image to text if the model has both and the dev part has enough posts with both; otherwise the mean over
 //! all ordered pairs of the model's components with enough posts, times two, so that sums stay comparable in size.
 //! Equal content counts as one candidate, any of its partners is a right answer, and ties count against the model.
+//! Queries that share their right answers count as one, so that the choice is not made by one photo shared a hundred
+//! times.
 
 use quintet_kernels::rng::{Rng, label};
 
@@ -11,7 +13,7 @@ use super::batches::usable;
 use super::log::Direction;
 use crate::component::{Component, PerComponent};
 use crate::config::Config;
-use crate::embed::{Embeddings, embed_dataset};
+use crate::embed::embed_dataset;
 use crate::features::Dataset;
 use crate::model::Network;
 use crate::posts::Part;
@@ -35,7 +37,7 @@ pub struct Validator {
 /// What a validation found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validation {
-    /// Sum of recalls in percent; the larger the better.
+    /// Sum of recalls in percent, queries with the same right answers counted as one; the larger the better.
     pub sum: f64,
     /// Figures per direction.
     pub directions: Vec<Direction>,
@@ -81,16 +83,18 @@ impl Validator {
     pub fn measure(&self, network: &Network, dataset: &Dataset) -> Validation {
         let vectors = embed_dataset(network, dataset, &self.posts, &self.components, self.neighbours);
         let keys: Vec<PerComponent<u64>> = self.posts.iter().map(|&post| dataset.keys[post]).collect();
+        let measured: Vec<Measured> =
+            self.directions.iter().map(|&(from, to)| retrieval::validation(&vectors, &keys, from, to)).collect();
+        let total: f64 = measured.iter().flat_map(|m| m.recall_by_answer).sum();
         let directions: Vec<Direction> =
-            self.directions.iter().map(|&(from, to)| direction(&keys, &vectors, from, to)).collect();
-        let total: f64 = directions.iter().flat_map(|d| d.recall).sum();
+            self.directions.iter().zip(&measured).map(|(&(from, to), m)| direction(from, to, m)).collect();
         Validation { sum: 2.0 * total / directions.len().max(1) as f64, directions }
     }
 }
 
 /// Figures of one direction.
-fn direction(keys: &[PerComponent<u64>], vectors: &Embeddings, from: Component, to: Component) -> Direction {
-    let Measured { summary, queries, candidates } = retrieval::validation(vectors, keys, from, to);
+fn direction(from: Component, to: Component, measured: &Measured) -> Direction {
+    let Measured { summary, queries, candidates, .. } = *measured;
     Direction { from, to, queries, candidates, recall: summary.recall, median_rank: summary.median_rank }
 }
 

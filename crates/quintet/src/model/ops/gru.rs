@@ -8,11 +8,17 @@ use quintet_kernels::matmul::Precision;
 
 use super::custom::{CustomOp, Output, apply, input};
 use super::{GruWeights, Texts};
+use crate::config;
 
 /// See [`super::gru_last`].
 pub fn gru_last(rows: Tensor<2>, texts: &Arc<Texts>, weights: GruWeights) -> Tensor<2> {
-    let op = GruLast { e: rows.dims()[1], h: weights.hidden.dims()[1], texts: Arc::clone(texts) };
-    let GruWeights { input: w, hidden: u, input_bias, hidden_bias } = weights;
+    let (e, h) = (rows.dims()[1], weights.hidden.dims()[1]);
+    let GruWeights { input: w, hidden: u, input_bias, hidden_bias, precision } = weights;
+    let precision = match precision {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::Bf16 => Precision::Bf16,
+    };
+    let op = GruLast { e, h, precision, texts: Arc::clone(texts) };
     apply(op, [input(rows), input(w), input(u), input(input_bias), input(hidden_bias)])
 }
 
@@ -22,12 +28,13 @@ struct GruLast {
     e: usize,
     /// Length of a state.
     h: usize,
+    precision: Precision,
     texts: Arc<Texts>,
 }
 
 impl GruLast {
     fn weights<'a>(&self, [_, w_ih, w_hh, b_ih, b_hh]: [&'a [f32]; 5]) -> gru::Weights<'a> {
-        gru::Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h, precision: Precision::F32 }
+        gru::Weights { w_ih, w_hh, b_ih, b_hh, e: self.e, h: self.h, precision: self.precision }
     }
 
     fn output(&self, states: Vec<f32>) -> Output {

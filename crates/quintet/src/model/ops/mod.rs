@@ -16,6 +16,7 @@ use burn::tensor::{Device, Tensor};
 
 pub use texts::Texts;
 
+use crate::config::Precision;
 use crate::features::Ragged;
 
 /// Whether tensors of `device` go through our own kernels.
@@ -34,6 +35,8 @@ pub struct GruWeights {
     pub input_bias: Tensor<1>,
     /// `[3 * hidden]`.
     pub hidden_bias: Tensor<1>,
+    /// Of the factors of products; ordinary operations compute in the precision of their device.
+    pub precision: Precision,
 }
 
 /// Last state of a one-layer GRU from a zero state, for every text.
@@ -135,6 +138,7 @@ mod tests {
             hidden: u,
             input_bias: bias(bw),
             hidden_bias: bias(bu),
+            precision: Precision::F32,
         };
         same(
             inputs,

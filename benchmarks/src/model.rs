@@ -1,0 +1,131 @@
+//! `step FILE f32|bf16` and `embed FILE f32|bf16`: a training step on, and the vectors of, the batches of a file.
+//!
+//! The file holds the weights by their names in a model folder, and for batch i the arrays `i.text.tokens`,
+//! `i.text.lengths`, `i.location.tokens`, `i.location.lengths` (equally many neighbour texts for each post), `i.image`,
+//! `i.hashtags` and `i.user`; every post has every component.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use quintet::config::{Average, LossKind, Precision};
+use quintet::features::Dense;
+use quintet::model::{Batch, DenseRows, NamedTensor, Network, Sequences, Shapes};
+use quintet::train::{Optimiser, StepSettings};
+use quintet::{Config, PerComponent};
+use serde_json::json;
+
+use crate::arrays::Arrays;
+use crate::{Failure, Work, argument};
+
+/// A training step with the published loss; batches in turn.
+pub fn step(arguments: &[String]) -> Result<Work, Failure> {
+    let (mut network, arrays) = network(arguments)?;
+    let settings = StepSettings {
+        learning_rate: 2e-4,
+        clip: 2.0,
+        kind: LossKind::MaxOfHinges,
+        average: Average::IncludeSelf,
+        margin: 0.2,
+        mask_duplicates: false,
+    };
+    let mut optimiser = Optimiser::new(&network);
+    let mut at = 0;
+    Ok(Box::new(move || {
+        // What a user's step starts from is token lists and features, so making the batch counts.
+        let report = optimiser.step(&mut network, &batch(&arrays, at)?, &settings);
+        at += 1;
+        Ok(json!({ "loss": report.losses.0.iter().sum::<f64>(), "gradient_norm": report.gradient_norm }))
+    }))
+}
+
+/// Vectors of all components; batches in turn.
+pub fn embed(arguments: &[String]) -> Result<Work, Failure> {
+    let (network, arrays) = network(arguments)?;
+    let mut at = 0;
+    Ok(Box::new(move || {
+        let batch = batch(&arrays, at)?;
+        let vectors = network.embed(&batch);
+        at += 1;
+        let sums: Vec<f64> = vectors.0.iter().map(|v| v.values.iter().map(|&x| f64::from(x)).sum()).collect();
+        Ok(json!({ "posts": batch.size, "sums": sums }))
+    }))
+}
+
+fn network(arguments: &[String]) -> Result<(Network, Vec<Arrays>), Failure> {
+    let path: String = argument(arguments, 0, "the file")?;
+    let folder = Path::new(&path);
+    let weights = Arrays::open(&folder.join("weights.safetensors"))?;
+    let mut config = Config::default();
+    config.model.precision = match argument::<String>(arguments, 1, "f32 or bf16")?.as_str() {
+        "bf16" => Precision::Bf16,
+        _ => Precision::F32,
+    };
+    let mut tensors = Vec::new();
+    for name in weights.names()? {
+        tensors.push(weights.floats(&name)?);
+    }
+    let shape = |name: &str| -> Result<Vec<usize>, Failure> {
+        let found: Option<&NamedTensor> = tensors.iter().find(|t| t.name == name);
+        Ok(found.ok_or_else(|| format!("no `{name}`"))?.shape.clone())
+    };
+    let (table, image) = (shape("text.embedding.weight")?, shape("image.fc.weight")?);
+    config.model.dim = image[0];
+    let (words, word_dim) = (table[0], table[1]);
+    let shapes = Shapes { words, word_dim, image_dim: image[1], user_dim: shape("user.fc.weight")?[1] };
+    let rows = Dense { dim: word_dim, values: vec![0.0; words * word_dim] };
+    let mut network = Network::new(&config, shapes, &rows);
+    // The loss's own numbers are no part of the peer's model.
+    tensors.extend(network.tensors().into_iter().filter(|t| t.name.starts_with("loss.")));
+    network.load(&tensors)?;
+    let mut batches = Vec::new();
+    while let Ok(arrays) = Arrays::open(&folder.join(format!("batch{}.safetensors", batches.len()))) {
+        batches.push(arrays);
+    }
+    if batches.is_empty() {
+        return Err(format!("{path} has no batch0.safetensors").into());
+    }
+    Ok((network, batches))
+}
+
+fn batch(batches: &[Arrays], at: usize) -> Result<Batch, Failure> {
+    let arrays = &batches[at % batches.len()];
+    let dense = |name: &str| -> Result<DenseRows, Failure> {
+        let tensor = arrays.floats(name)?;
+        let rows = (0..tensor.shape[0] as u32).collect();
+        Ok(DenseRows { rows, values: Dense { dim: tensor.shape[1], values: tensor.values } })
+    };
+    let image = dense("image")?;
+    let size = image.rows.len();
+    Ok(Batch {
+        size,
+        text: sequences(arrays, "text", size)?,
+        image,
+        hashtags: dense("hashtags")?,
+        location: sequences(arrays, "location", size)?,
+        user: dense("user")?,
+        keys: vec![PerComponent::default(); size],
+    })
+}
+
+/// Distinct texts once, in the order of their first places.
+fn sequences(arrays: &Arrays, name: &str, posts: usize) -> Result<Sequences, Failure> {
+    let tokens = arrays.numbers(&format!("{name}.tokens"))?;
+    let lengths = arrays.numbers(&format!("{name}.lengths"))?;
+    let mut rest = &tokens[..];
+    let mut known: HashMap<&[u32], u32> = HashMap::new();
+    let mut sequences = Sequences { rows: (0..posts as u32).collect(), ..Sequences::default() };
+    for texts in lengths.chunks(lengths.len() / posts) {
+        let mut members = Vec::new();
+        for &length in texts {
+            let (text, after) = rest.split_at_checked(length as usize).ok_or("fewer tokens than the lengths say")?;
+            rest = after;
+            let next = known.len() as u32;
+            members.push(*known.entry(text).or_insert_with(|| {
+                sequences.tokens.push(text.iter().copied());
+                next
+            }));
+        }
+        sequences.members.push(members);
+    }
+    Ok(sequences)
+}

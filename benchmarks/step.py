@@ -1,0 +1,176 @@
+"""A training step of the published size: PyTorch as people write it, PyTorch at its best, Quintet in f32 and bf16.
+
+128 posts with all five components, four neighbour texts each, 50,000 words of 300, joint dimension 1024; texts of 5 to 25
+words whose ranks follow Zipf's law. Loss, clipping and Adam are the published ones. All sides start from the same
+weights; their first losses are compared.
+"""
+
+import argparse
+import contextlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import save_file
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from common import WORK, Quintet, interleave, ratio, save, seconds, timed
+
+SIZES = {
+    "published": dict(words=50_000, word_dim=300, image_dim=2048, user_dim=300, dim=1024, posts=128, neighbours=4),
+    "default": dict(words=50_000, word_dim=300, image_dim=1280, user_dim=300, dim=512, posts=128, neighbours=4),
+}
+BATCHES = 4
+
+
+def make_batches(size):
+    rng = np.random.default_rng(1)
+    chance = 1 / np.arange(1, size["words"] + 1)
+    chance /= chance.sum()
+    for _ in range(BATCHES):
+        batch = {}
+        for name, texts in (("text", size["posts"]), ("location", size["posts"] * size["neighbours"])):
+            lengths = rng.integers(5, 26, texts).astype(np.int32)
+            batch[f"{name}.lengths"] = lengths
+            batch[f"{name}.tokens"] = rng.choice(size["words"], size=int(lengths.sum()), p=chance).astype(np.int32)
+        for name, dim in (("image", size["image_dim"]), ("hashtags", size["word_dim"]), ("user", size["user_dim"])):
+            batch[name] = rng.standard_normal((size["posts"], dim)).astype(np.float32)
+        yield batch
+
+
+class Texts(nn.Module):
+    def __init__(self, size, sparse):
+        super().__init__()
+        self.embedding = nn.Embedding(size["words"], size["word_dim"], sparse=sparse)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        self.gru = nn.GRU(size["word_dim"], size["dim"], batch_first=True)
+
+    def forward(self, tokens, lengths):
+        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        return self.gru(packed)[1][0]
+
+
+class Joint(nn.Module):
+    def __init__(self, size, sparse=False):
+        super().__init__()
+        self.size = size
+        self.text = Texts(size, sparse)
+        self.location = nn.ModuleDict({"texts": Texts(size, sparse)})
+        for name, dim in (("image", size["image_dim"]), ("hashtags", size["word_dim"]), ("user", size["user_dim"])):
+            setattr(self, name, nn.ModuleDict({"fc": nn.Linear(dim, size["dim"])}))
+
+    def forward(self, batch):
+        unit = lambda x: F.normalize(x.float(), dim=-1)
+        places = self.location["texts"](*batch["location"]).float().view(self.size["posts"], self.size["neighbours"], -1).mean(1)
+        return [
+            unit(self.text(*batch["text"])),
+            *(unit(getattr(self, name)["fc"](batch[name])) for name in ("image", "hashtags", "user")),
+            unit(places),
+        ]
+
+
+def loss_of(vectors, margin=0.2):
+    average = F.normalize(torch.stack(vectors).mean(0), dim=-1)
+    same = torch.eye(len(average), dtype=torch.bool)
+    total = 0
+    for own in vectors:
+        scores = own @ average.t()
+        right = scores.diag()
+        rows = (margin + scores - right[:, None]).clamp(min=0).masked_fill(same, 0)
+        columns = (margin + scores - right[None, :]).clamp(min=0).masked_fill(same, 0)
+        total = total + rows.max(1)[0].sum() + columns.max(0)[0].sum()
+    return total
+
+
+def tensors(batch):
+    """Lists of token ids as a user's collate function pads them."""
+    result = {name: torch.from_numpy(batch[name]) for name in ("image", "hashtags", "user")}
+    for name in ("text", "location"):
+        lengths = torch.from_numpy(batch[f"{name}.lengths"]).long()
+        texts = torch.from_numpy(batch[f"{name}.tokens"]).long().split(lengths.tolist())
+        result[name] = (nn.utils.rnn.pad_sequence(texts, batch_first=True), lengths)
+    return result
+
+
+def pytorch_step(model, batches, best):
+    """`best`: bf16 autocast, sparse gradients of the embedding tables, fused Adam."""
+    tables = [model.text.embedding.weight, model.location["texts"].embedding.weight]
+    rest = [p for p in model.parameters() if all(p is not t for t in tables)]
+    if best:
+        optimisers = [torch.optim.SparseAdam(tables, lr=2e-4), torch.optim.Adam(rest, lr=2e-4, fused=True)]
+    else:
+        optimisers = [torch.optim.Adam(model.parameters(), lr=2e-4)]
+    at = 0
+
+    def step():
+        nonlocal at
+        batch = tensors(batches[at % BATCHES])
+        at += 1
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16) if best else contextlib.nullcontext():
+            vectors = model(batch)
+        loss = loss_of(vectors)
+        loss.backward()
+        if best:
+            for table in tables:
+                table.grad = table.grad.coalesce()
+            gradients = [t.grad._values() for t in tables] + [p.grad for p in rest]
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+            torch._foreach_mul_(gradients, (2.0 / (norm + 1e-6)).clamp(max=1.0))
+        else:
+            nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+        for optimiser in optimisers:
+            optimiser.step()
+        return loss.item()
+    return step
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="published")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    size = SIZES[args.size]
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    folder = WORK / f"step-{args.size}"
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = list(make_batches(size))
+    plain, best = Joint(size), Joint(size, sparse=True)
+    best.load_state_dict(plain.state_dict())
+    save_file({name: value.numpy() for name, value in plain.state_dict().items()}, folder / "weights.safetensors")
+    for at, batch in enumerate(batches):
+        save_file(batch, folder / f"batch{at}.safetensors")
+    ours = {p: Quintet("step", folder, p, threads=args.threads) for p in ("f32", "bf16")}
+    sides = {
+        "PyTorch f32": timed(pytorch_step(plain, batches, best=False)),
+        "Quintet f32": ours["f32"],
+        "PyTorch best": timed(pytorch_step(best, batches, best=True)),
+        "Quintet bf16": ours["bf16"],
+    }
+    answers = interleave(sides, args.rounds)
+    for side in ours.values():
+        side.close()
+    losses = {name: [a.get("value", a.get("loss")) for a in of] for name, of in answers.items()}
+    reference = losses["PyTorch f32"]
+    off = {name: max(abs(a - b) / abs(b) for a, b in zip(of, reference)) for name, of in losses.items()}
+    # Two f32 implementations drift apart slowly; bf16 sides are compared with each other only.
+    if off["Quintet f32"] > 1e-2:
+        raise SystemExit(f"losses disagree: {losses}")
+    times = {name: seconds(of) for name, of in answers.items()}
+    save(f"step-{args.size}", {
+        "threads": args.threads, "size": size, "torch": torch.__version__, "seconds": times, "losses": losses,
+        "largest relative difference of losses": off,
+        "ratios": {
+            "Quintet f32 over PyTorch f32": ratio(times["PyTorch f32"], times["Quintet f32"]),
+            "Quintet bf16 over PyTorch f32": ratio(times["PyTorch f32"], times["Quintet bf16"]),
+            "Quintet bf16 over PyTorch best": ratio(times["PyTorch best"], times["Quintet bf16"]),
+        },
+    })
+
+
+if __name__ == "__main__":
+    main()
