@@ -19,7 +19,7 @@ use crate::{Failure, Work, argument};
 
 /// A training step with the published loss; batches in turn.
 pub fn step(arguments: &[String]) -> Result<Work, Failure> {
-    let (mut network, arrays) = network(arguments)?;
+    let (mut network, batches) = network(arguments)?;
     let settings = StepSettings {
         learning_rate: 2e-4,
         clip: 2.0,
@@ -31,8 +31,8 @@ pub fn step(arguments: &[String]) -> Result<Work, Failure> {
     let mut optimiser = Optimiser::new(&network);
     let mut at = 0;
     Ok(Box::new(move || {
-        // What a user's step starts from is token lists and features, so making the batch counts.
-        let report = optimiser.step(&mut network, &batch(&arrays, at)?, &settings);
+        // A user's step starts from token lists and features, so making the batch of them counts.
+        let report = optimiser.step(&mut network, &batches[at % batches.len()].batch()?, &settings);
         at += 1;
         Ok(json!({ "loss": report.losses.0.iter().sum::<f64>(), "gradient_norm": report.gradient_norm }))
     }))
@@ -40,10 +40,10 @@ pub fn step(arguments: &[String]) -> Result<Work, Failure> {
 
 /// Vectors of all components; batches in turn.
 pub fn embed(arguments: &[String]) -> Result<Work, Failure> {
-    let (network, arrays) = network(arguments)?;
+    let (network, batches) = network(arguments)?;
     let mut at = 0;
     Ok(Box::new(move || {
-        let batch = batch(&arrays, at)?;
+        let batch = batches[at % batches.len()].batch()?;
         let vectors = network.embed(&batch);
         at += 1;
         let sums: Vec<f64> = vectors.0.iter().map(|v| v.values.iter().map(|&x| f64::from(x)).sum()).collect();
@@ -51,7 +51,7 @@ pub fn embed(arguments: &[String]) -> Result<Work, Failure> {
     }))
 }
 
-fn network(arguments: &[String]) -> Result<(Network, Vec<Arrays>), Failure> {
+fn network(arguments: &[String]) -> Result<(Network, Vec<Posts>), Failure> {
     let path: String = argument(arguments, 0, "the file")?;
     let folder = Path::new(&path);
     let weights = Arrays::open(&folder.join("weights.safetensors"))?;
@@ -79,7 +79,7 @@ fn network(arguments: &[String]) -> Result<(Network, Vec<Arrays>), Failure> {
     network.load(&tensors)?;
     let mut batches = Vec::new();
     while let Ok(arrays) = Arrays::open(&folder.join(format!("batch{}.safetensors", batches.len()))) {
-        batches.push(arrays);
+        batches.push(Posts::read(&arrays)?);
     }
     if batches.is_empty() {
         return Err(format!("{path} has no batch0.safetensors").into());
@@ -87,30 +87,51 @@ fn network(arguments: &[String]) -> Result<(Network, Vec<Arrays>), Failure> {
     Ok((network, batches))
 }
 
-fn batch(batches: &[Arrays], at: usize) -> Result<Batch, Failure> {
-    let arrays = &batches[at % batches.len()];
-    let dense = |name: &str| -> Result<DenseRows, Failure> {
-        let tensor = arrays.floats(name)?;
-        let rows = (0..tensor.shape[0] as u32).collect();
-        Ok(DenseRows { rows, values: Dense { dim: tensor.shape[1], values: tensor.values } })
-    };
-    let image = dense("image")?;
-    let size = image.rows.len();
-    Ok(Batch {
-        size,
-        text: sequences(arrays, "text", size)?,
-        image,
-        hashtags: dense("hashtags")?,
-        location: sequences(arrays, "location", size)?,
-        user: dense("user")?,
-        keys: vec![PerComponent::default(); size],
-    })
+/// What a batch is made of.
+struct Posts {
+    /// Tokens one after the other, and the length of every text.
+    text: (Vec<u32>, Vec<u32>),
+    location: (Vec<u32>, Vec<u32>),
+    image: DenseRows,
+    hashtags: DenseRows,
+    user: DenseRows,
+}
+
+impl Posts {
+    fn read(arrays: &Arrays) -> Result<Posts, Failure> {
+        let dense = |name: &str| -> Result<DenseRows, Failure> {
+            let tensor = arrays.floats(name)?;
+            let rows = (0..tensor.shape[0] as u32).collect();
+            Ok(DenseRows { rows, values: Dense { dim: tensor.shape[1], values: tensor.values } })
+        };
+        let texts = |name: &str| -> Result<_, Failure> {
+            Ok((arrays.numbers(&format!("{name}.tokens"))?, arrays.numbers(&format!("{name}.lengths"))?))
+        };
+        Ok(Posts {
+            text: texts("text")?,
+            location: texts("location")?,
+            image: dense("image")?,
+            hashtags: dense("hashtags")?,
+            user: dense("user")?,
+        })
+    }
+
+    fn batch(&self) -> Result<Batch, Failure> {
+        let size = self.image.rows.len();
+        Ok(Batch {
+            size,
+            text: sequences(&self.text, size)?,
+            image: self.image.clone(),
+            hashtags: self.hashtags.clone(),
+            location: sequences(&self.location, size)?,
+            user: self.user.clone(),
+            keys: vec![PerComponent::default(); size],
+        })
+    }
 }
 
 /// Distinct texts once, in the order of their first places.
-fn sequences(arrays: &Arrays, name: &str, posts: usize) -> Result<Sequences, Failure> {
-    let tokens = arrays.numbers(&format!("{name}.tokens"))?;
-    let lengths = arrays.numbers(&format!("{name}.lengths"))?;
+fn sequences((tokens, lengths): &(Vec<u32>, Vec<u32>), posts: usize) -> Result<Sequences, Failure> {
     let mut rest = &tokens[..];
     let mut known: HashMap<&[u32], u32> = HashMap::new();
     let mut sequences = Sequences { rows: (0..posts as u32).collect(), ..Sequences::default() };

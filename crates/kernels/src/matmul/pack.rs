@@ -56,7 +56,12 @@ fn pack_panel<const WIDTH: usize>(x: Mat, row: usize, from: usize, out: &mut [f3
     let start = row * x.row_stride + from * x.col_stride;
     if x.row_stride == 1 {
         for (p, out) in out.chunks_exact_mut(WIDTH).enumerate() {
-            out[..rows].copy_from_slice(&x.data[start + p * x.col_stride..][..rows]);
+            let values = &x.data[start + p * x.col_stride..];
+            // A copy of known length is a few vector moves; of unknown length, a call.
+            match (<&mut [f32; WIDTH]>::try_from(&mut *out), values.first_chunk::<WIDTH>()) {
+                (Ok(out), Some(values)) if rows == WIDTH => *out = *values,
+                _ => out[..rows].copy_from_slice(&values[..rows]),
+            }
         }
     } else if x.col_stride == 1 {
         let k = out.len() / WIDTH;
