@@ -24,10 +24,14 @@ SIZES = {
 BATCHES = 4
 
 
+def zipf(n):
+    chance = 1 / np.arange(1, n + 1)
+    return chance / chance.sum()
+
+
 def make_batches(size):
     rng = np.random.default_rng(1)
-    chance = 1 / np.arange(1, size["words"] + 1)
-    chance /= chance.sum()
+    chance = zipf(size["words"])
     for _ in range(BATCHES):
         batch = {}
         for name, texts in (("text", size["posts"]), ("location", size["posts"] * size["neighbours"])):
@@ -62,11 +66,12 @@ class Joint(nn.Module):
 
     def forward(self, batch):
         unit = lambda x: F.normalize(x.float(), dim=-1)
-        places = self.location["texts"](*batch["location"]).float().view(self.size["posts"], self.size["neighbours"], -1).mean(1)
+        places = self.location["texts"](*batch["location"]).float().unflatten(0, (-1, self.size["neighbours"])).mean(1)
         return [
             unit(self.text(*batch["text"])),
-            *(unit(getattr(self, name)["fc"](batch[name])) for name in ("image", "hashtags", "user")),
+            *(unit(getattr(self, name)["fc"](batch[name])) for name in ("image", "hashtags")),
             unit(places),
+            unit(self.user["fc"](batch["user"])),
         ]
 
 
@@ -127,6 +132,17 @@ def pytorch_step(model, batches, best):
     return step
 
 
+def prepare(name, model, batches):
+    """Writes the weights and batches for Quintet; returns the folder and the batches."""
+    folder = WORK / name
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = list(batches)
+    save_file({key: value.numpy() for key, value in model.state_dict().items()}, folder / "weights.safetensors")
+    for at, batch in enumerate(batches):
+        save_file(batch, folder / f"batch{at}.safetensors")
+    return folder, batches
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="published")
@@ -136,14 +152,9 @@ def main():
     size = SIZES[args.size]
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    folder = WORK / f"step-{args.size}"
-    folder.mkdir(parents=True, exist_ok=True)
-    batches = list(make_batches(size))
     plain, best = Joint(size), Joint(size, sparse=True)
     best.load_state_dict(plain.state_dict())
-    save_file({name: value.numpy() for name, value in plain.state_dict().items()}, folder / "weights.safetensors")
-    for at, batch in enumerate(batches):
-        save_file(batch, folder / f"batch{at}.safetensors")
+    folder, batches = prepare(f"step-{args.size}", plain, make_batches(size))
     ours = {p: Quintet("step", folder, p, threads=args.threads) for p in ("f32", "bf16")}
     sides = {
         "PyTorch f32": timed(pytorch_step(plain, batches, best=False)),
