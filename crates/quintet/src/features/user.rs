@@ -101,7 +101,11 @@ impl UserVectors {
     }
 }
 
-fn learn(graph: &MentionGraph, settings: &config::User, progress: &dyn Progress) -> Result<Dense> {
+/// A vector for each node of `graph` `[nodes, dim]`: skip-gram with negative sampling over second-order walks.
+///
+/// # Errors
+/// If the person stops the work.
+pub fn learn(graph: &MentionGraph, settings: &config::User, progress: &dyn Progress) -> Result<Dense> {
     let nodes = graph.len();
     let uniform = vec![1.0; nodes];
     let mut model = SkipGram::new(nodes, &uniform, settings.dim, settings.negatives, settings.seed);

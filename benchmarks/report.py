@@ -1,0 +1,112 @@
+"""docs/performance.md from the rows' results."""
+
+import json
+
+from common import RESULTS, ROOT
+
+HEAD = """# How fast
+
+Made by `benchmarks/run`, which runs Quintet and what people use today in turn, in one run, on the same input, and checks
+that the results agree. A ratio is the peer's time over Quintet's (2.0: twice as fast): the median of the rounds and, in
+brackets, its quartiles. Times are the best round's.
+"""
+
+
+def ratio(r):
+    return f"{r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f}, {r['rounds']} rounds)"
+
+
+def step(record, title):
+    yield f"## {title}\n"
+    size = record["size"]
+    yield (f"{size['posts']} posts with five components, {size['neighbours']} neighbour texts each, {size['words']} words of {size['word_dim']}, "
+           f"joint dimension {size['dim']}; {record['threads']} threads; PyTorch {record['torch']}.\n")
+
+
+def table(head, rows):
+    yield "| " + " | ".join(head) + " |"
+    yield "|---|" + "---:|" * (len(head) - 1)
+    yield from ("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    yield ""
+
+
+def ratios(record):
+    yield from table(["ratio", "times as fast"], [(name, ratio(r)) for name, r in record["ratios"].items()])
+
+
+def matmul(record):
+    yield "## Matrix products\n"
+    yield "GFLOP/s of the best round. The right-hand matrix is packed before on our side; oneDNN through PyTorch.\n"
+    sides = ["oneDNN f32", "Quintet f32", "oneDNN bf16", "Quintet bf16"]
+    yield from table(
+        ["shape", "threads", *sides, "ratio f32", "ratio bf16"],
+        [(f"{r['what']}, {'x'.join(map(str, r['shape']))}", r["threads"], *(round(r["GFLOP/s"][s]) for s in sides),
+          f"{r['ratios']['f32']['median']:.2f}", f"{r['ratios']['bf16']['median']:.2f}") for r in record["rows"]])
+
+
+def steps(record, title):
+    yield from step(record, title)
+    best = {name: min(of) for name, of in record["seconds"].items()}
+    yield from table(["side", "seconds a step"], [(name, f"{t:.3f}") for name, t in best.items()])
+    yield from ratios(record)
+
+
+def embed(record):
+    yield from step(record, "Embedding posts, features cached")
+    yield from table(["side", "posts per second"], [(name, round(n)) for name, n in record["posts per second"].items()])
+    yield from ratios(record)
+
+
+def words(record):
+    yield "## Word vectors\n"
+    yield f"{record['tokens']:,} tokens, {record['words']:,} words, {record['threads']} threads, settings {record['settings']}.\n"
+    yield from table(["side", "seconds"], [(name, f"{min(t):.1f}") for name, t in record["seconds"].items()])
+    yield from ratios(record)
+    rows = [(f"ten nearest neighbours shared, {name}", f"{v:.3f}") for name, v in record["ten nearest neighbours shared"].items()]
+    rows += [(f"tags found among ten, {name}", f"{v:.3f}") for name, v in record["recall of tags at 10"].items()]
+    yield from table(["quality", "value"], rows)
+
+
+def users(record):
+    yield "## User vectors\n"
+    yield f"{record['nodes']:,} accounts, {record['edges']:,} edges, {record['threads']} threads, settings {record['settings']}.\n"
+    yield from table(["side", "seconds"], [(name, f"{min(t):.1f}") for name, t in record["seconds"].items()])
+    yield from ratios(record)
+    yield from table(["AUC of hidden edges", "value"], [(name, f"{v:.3f}") for name, v in record["AUC of hidden edges"].items()])
+
+
+def other(record, title):
+    """A row that brings its own page: `markdown`, lines of text."""
+    yield f"## {title}\n"
+    yield from record.get("markdown", ["```json", json.dumps({k: v for k, v in record.items() if k != "machine"}, indent=1), "```"])
+    yield ""
+
+
+SECTIONS = {
+    "matmul": matmul,
+    "step-published": lambda r: steps(r, "A training step of the published size"),
+    "step-default": lambda r: steps(r, "A training step of the default size"),
+    "embed-published": embed,
+    "words": words,
+    "users": users,
+    "images": lambda r: other(r, "Image features"),
+    "search": lambda r: other(r, "Search"),
+    "import": lambda r: other(r, "Import"),
+    "scaling": lambda r: other(r, "Scaling"),
+}
+
+
+def main():
+    lines = [HEAD]
+    for row, section in SECTIONS.items():
+        path = RESULTS / f"{row}.json"
+        if path.exists():
+            record = json.loads(path.read_text())
+            lines += section(record)
+            machine = record["machine"]
+            lines.append(f"{record['date']}, {machine['processor']}, {machine['cores']} cores, {', '.join(machine['instructions'])}.\n")
+    (ROOT / "docs/performance.md").write_text("\n".join(lines).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
