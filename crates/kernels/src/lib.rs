@@ -4,7 +4,8 @@
 //! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
 //! - [`skipgram`]: the inner step of word and user vectors;
-//! - [`rank`]: scores of queries against candidates, top k;
+//! - [`rank`]: scores of queries against candidates;
+//! - [`topk`]: the k nearest vectors of each query;
 //! - [`rng`]: random numbers that depend on seed, stream and position only.
 //!
 //! Matrices are row-major `f32` slices. The results of every function are the same bits at any number of threads and on
@@ -24,3 +25,4 @@ mod simd;
 pub mod skipgram;
 pub mod sums;
 mod threads;
+pub mod topk;

@@ -9,6 +9,7 @@
 //! (with [`Precision::Bf16`] for rounded factors).
 //! The blocking is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
+pub(crate) mod alone;
 mod bf16;
 mod pack;
 mod tile;
@@ -16,6 +17,7 @@ mod tile;
 use crate::scratch::Scratch;
 use crate::simd::Level;
 use crate::threads::Shared;
+use pack::How;
 use rayon::prelude::*;
 use tile::{COLS, ROWS, Tile};
 
@@ -92,7 +94,7 @@ pub struct PackedB {
 impl PackedB {
     /// Packs `b` `[k, n]`; products with it have this precision.
     pub fn new(b: Mat, precision: Precision) -> Self {
-        Self { panels: pack::pack_b(b, precision), k: b.rows, n: b.cols, precision }
+        Self { panels: pack::pack_b(b, precision, How::Shared), k: b.rows, n: b.cols, precision }
     }
 }
 
@@ -138,7 +140,7 @@ fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    let a = pack::pack_a(a, b.precision);
+    let a = pack::pack_a(a, b.precision, How::Shared);
     let (row_tasks, panels) = (m.div_ceil(TASK_ROWS), n.div_ceil(COLS));
     // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();

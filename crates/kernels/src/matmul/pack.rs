@@ -9,17 +9,26 @@ use crate::threads::{Shared, rows_per_job};
 use rayon::prelude::*;
 
 /// The rows of `a` in panels of `ROWS`: panel, step of k, row. Missing rows are 0.
-pub(super) fn pack_a(a: Mat, precision: Precision) -> Scratch {
-    pack::<ROWS>(a, precision)
+pub(super) fn pack_a(a: Mat, precision: Precision, how: How) -> Scratch {
+    pack::<ROWS>(a, precision, how)
 }
 
 /// The columns of `b` in panels of `COLS`: panel, step of k, column. Missing columns are 0.
-pub(super) fn pack_b(b: Mat, precision: Precision) -> Scratch {
-    pack::<COLS>(b.t(), precision)
+pub(super) fn pack_b(b: Mat, precision: Precision, how: How) -> Scratch {
+    pack::<COLS>(b.t(), precision, how)
+}
+
+/// Who packs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// All threads.
+    Shared,
+    /// This thread, for work that is shared further out.
+    Alone,
 }
 
 /// The rows of `x` in panels of `WIDTH`: panel, step of k, row.
-fn pack<const WIDTH: usize>(x: Mat, precision: Precision) -> Scratch {
+fn pack<const WIDTH: usize>(x: Mat, precision: Precision, how: How) -> Scratch {
     let (panels, k, steps) = (x.rows.div_ceil(WIDTH), x.cols, precision.steps(x.cols));
     let mut packed = Scratch::new(panels * steps * WIDTH);
     let out = Shared::new(&mut packed);
@@ -40,7 +49,10 @@ fn pack<const WIDTH: usize>(x: Mat, precision: Precision) -> Scratch {
             }
         }
     };
-    (0..panels * blocks).into_par_iter().with_min_len(rows_per_job(BLOCK * WIDTH)).for_each(one);
+    match how {
+        How::Shared => (0..panels * blocks).into_par_iter().with_min_len(rows_per_job(BLOCK * WIDTH)).for_each(one),
+        How::Alone => (0..panels * blocks).for_each(one),
+    }
     packed
 }
 

@@ -9,10 +9,10 @@ use super::bf16::add_pair;
 use crate::simd::{self, Level};
 
 /// Rows of a tile; a packed panel of A holds this many values for each k.
-pub(super) const ROWS: usize = 8;
+pub(crate) const ROWS: usize = 8;
 /// Columns of a tile; a packed panel of B holds this many values for each k. With 8 rows, 24 of the 32 AVX-512
 /// registers accumulate, 3 hold B and 1 holds A.
-pub(super) const COLS: usize = 48;
+pub(crate) const COLS: usize = 48;
 
 /// Where a tile lies in C and what of it is real.
 #[derive(Clone, Copy)]

@@ -1,0 +1,302 @@
+//! The k vectors with the largest scalar product for each query: exact, and the scores are never in memory as a whole.
+//!
+//! A block of vectors is packed once, multiplied with all queries of a chunk, a group of queries at a time, and the
+//! group's scores are looked through while they are in the second-level cache. Each query keeps a threshold, the k-th
+//! score it has seen, so that nearly all scores cost a sixteenth of a comparison.
+
+use crate::matmul::alone::{COLS, PackedA, pack_b, product};
+use crate::matmul::{Mat, PackedB};
+use crate::scratch::Scratch;
+use crate::simd::{self, Level, Task};
+use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering as Memory};
+use std::sync::{Mutex, PoisonError};
+
+/// Values of a block of vectors (384 KiB); with a group of queries and their scores it fits a second-level cache of 1 MiB.
+const BLOCK: usize = 96 << 10;
+/// Queries whose scores with a block are held at a time.
+const GROUP: usize = 64;
+/// Largest number of queries that share a pass over the vectors: packing them costs less than 1 % of the products.
+const CHUNK: usize = 1024;
+/// Largest number of hits that a chunk keeps (32 MiB a thread).
+const KEPT: usize = 1 << 22;
+
+/// A vector and its score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// Index of the vector.
+    pub index: u32,
+    /// Scalar product with the query.
+    pub score: f32,
+}
+
+/// Where there is no hit.
+const NONE: Hit = Hit { index: u32::MAX, score: f32::NEG_INFINITY };
+
+/// Higher score first, lower index first among equal scores. Hits are never NaN.
+fn better(a: &Hit, b: &Hit) -> Ordering {
+    b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal).then(a.index.cmp(&b.index))
+}
+
+/// The hits of many queries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hits {
+    /// `[queries, per_query]`, padded with `NONE`.
+    all: Vec<Hit>,
+    per_query: usize,
+}
+
+impl Hits {
+    /// The hits of query `query`, best first; equal scores in the order of their indices. They are fewer than the k asked
+    /// for if there are fewer vectors, and a score of NaN or minus infinity is no hit.
+    ///
+    /// # Panics
+    /// If there is no such query.
+    pub fn of(&self, query: usize) -> &[Hit] {
+        let hits = &self.all[query * self.per_query..][..self.per_query];
+        &hits[..hits.partition_point(|hit| hit.index != NONE.index)]
+    }
+}
+
+/// The `k` vectors with the largest scalar product (the cosine, for unit vectors) for each query; `queries` is
+/// `[q, dim]`, `vectors` `[n, dim]`.
+///
+/// A score depends on its two vectors only and has the bits of [`crate::matmul`]; the hits are the same at any number of
+/// threads. Besides the arguments each thread holds about 1 MiB, a packed copy of at most 1,024 queries and at most
+/// 32 MiB of hits (2 k hits of 8 queries if that is more).
+///
+/// # Panics
+/// If `dim` is 0, a slice is not whole rows of `dim`, or there are 2^32 - 1 vectors or more.
+pub fn top_k(queries: &[f32], vectors: &[f32], dim: usize, k: usize) -> Hits {
+    top_k_at(Level::best(), queries, vectors, dim, k)
+}
+
+/// [`top_k`] with the instructions of `level`, which must be one of [`Level::available`].
+fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize) -> Hits {
+    assert!(dim > 0, "vectors must have a dimension");
+    let rows = |values: &[f32]| {
+        assert!(values.len().is_multiple_of(dim), "{} values are not rows of {dim}", values.len());
+        values.len() / dim
+    };
+    let (q, n) = (rows(queries), rows(vectors));
+    assert!(n < u32::MAX as usize, "{n} vectors are too many for 32-bit indices");
+    let k = k.min(n);
+    let mut hits = Hits { all: vec![NONE; q * k], per_query: k };
+    if q == 0 || k == 0 {
+        return hits;
+    }
+    let room = k + k.max(16);
+    let chunk = (KEPT / room).clamp(8, CHUNK).min(q);
+    let block = (BLOCK / dim / COLS).max(1) * COLS;
+    let (chunks, blocks) = (q.div_ceil(chunk), n.div_ceil(block));
+
+    // What each thread found for each chunk.
+    let found: Vec<Mutex<Vec<Best>>> = (0..chunks).map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    let take = || Some(next.fetch_add(1, Memory::Relaxed)).filter(|&task| task < chunks * blocks);
+    let work = |_| {
+        let mut task = take();
+        while let Some(at) = task.map(|task| task / blocks) {
+            let rows = chunk.min(q - at * chunk);
+            let asking = PackedA::new(Mat::new(&queries[at * chunk * dim..], rows, dim));
+            let mut best = Best::new(rows, k, room);
+            while let Some(from) = task.filter(|&task| task / blocks == at).map(|task| task % blocks * block) {
+                let rows = block.min(n - from);
+                let vectors = pack_b(Mat::new(&vectors[from * dim..], rows, dim).t());
+                best.search(level, &asking, &vectors, rows, from as u32);
+                task = take();
+            }
+            found[at].lock().unwrap_or_else(PoisonError::into_inner).push(best);
+        }
+    };
+    let threads = rayon::current_num_threads().min(chunks * blocks);
+    (0..threads).into_par_iter().with_max_len(1).for_each(work);
+    hits.all.par_chunks_mut(chunk * k).zip(found).for_each(|(out, found)| {
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (query, out) in out.chunks_exact_mut(k).enumerate() {
+            let mut all: Vec<Hit> = found.iter().flat_map(|best| best.of(query)).copied().collect();
+            all.sort_unstable_by(better);
+            all.truncate(k);
+            out[..all.len()].copy_from_slice(&all);
+        }
+    });
+    hits
+}
+
+/// The best hits of the queries of a chunk so far.
+struct Best {
+    k: usize,
+    room: usize,
+    /// `[queries, room]`; once a row is full only its k best stay.
+    hits: Vec<Hit>,
+    /// Hits in use, per query.
+    used: Vec<usize>,
+    /// A score that isn't larger is not among the k best of what was seen, per query.
+    thresholds: Vec<f32>,
+}
+
+impl Best {
+    fn new(queries: usize, k: usize, room: usize) -> Self {
+        let thresholds = vec![f32::NEG_INFINITY; queries];
+        Self { k, room, hits: vec![NONE; queries * room], used: vec![0; queries], thresholds }
+    }
+
+    /// What may be among the k best of query `query`.
+    fn of(&self, query: usize) -> &[Hit] {
+        &self.hits[query * self.room..][..self.used[query]]
+    }
+
+    /// Looks at `count` vectors, the first of which is vector `first`. Must be called in ascending order.
+    fn search(&mut self, level: Level, queries: &PackedA, vectors: &PackedB, count: usize, first: u32) {
+        let mut scores = Scratch::new(GROUP.min(queries.rows()) * count);
+        for from in (0..queries.rows()).step_by(GROUP) {
+            let rows = from..queries.rows().min(from + GROUP);
+            let scores = &mut scores[..rows.len() * count];
+            product(level, scores, queries, rows.clone(), vectors);
+            simd::run_at(level, Scan { best: self, rows, scores, first });
+        }
+    }
+
+    /// Adds a hit of query `query`.
+    fn push(&mut self, query: usize, hit: Hit) {
+        let hits = &mut self.hits[query * self.room..][..self.room];
+        hits[self.used[query]] = hit;
+        self.used[query] += 1;
+        if self.used[query] == self.room {
+            let (_, worst, _) = hits.select_nth_unstable_by(self.k - 1, better);
+            self.thresholds[query] = worst.score;
+            self.used[query] = self.k;
+        }
+    }
+}
+
+/// Looks through the scores `[rows, n]` of the queries `rows`.
+struct Scan<'a> {
+    best: &'a mut Best,
+    rows: Range<usize>,
+    scores: &'a [f32],
+    first: u32,
+}
+
+/// Scores that are compared at once.
+const LANES: usize = 32;
+
+impl Task for Scan<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Scan { best, rows, scores, first } = self;
+        for (query, scores) in rows.clone().zip(scores.chunks_exact(scores.len() / rows.len())) {
+            let mut index = first;
+            for scores in scores.chunks(LANES) {
+                let threshold = best.thresholds[query];
+                let any = match <&[f32; LANES]>::try_from(scores) {
+                    Ok(scores) => scores.iter().fold(false, |any, &score| any | (score > threshold)),
+                    Err(_) => true,
+                };
+                if any {
+                    offer(best, query, index, scores);
+                }
+                index += LANES as u32;
+            }
+        }
+    }
+}
+
+/// Adds the scores above the threshold, the first of which belongs to vector `first`.
+#[inline(never)]
+fn offer(best: &mut Best, query: usize, first: u32, scores: &[f32]) {
+    for (&score, index) in scores.iter().zip(first..) {
+        if score > best.thresholds[query] {
+            best.push(query, Hit { index, score });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use proptest::prelude::*;
+
+    /// Whole numbers, so that equal scores are frequent; one in `odd` is not a finite number.
+    fn vectors(seed: u64, len: usize, odd: u64) -> Vec<f32> {
+        let mut rng = Rng::new(seed, &[]);
+        let mut value = || match rng.below(odd) {
+            0 => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][rng.index(3)],
+            _ => rng.below(5) as f32 - 2.0,
+        };
+        (0..len).map(|_| value()).collect()
+    }
+
+    /// The definition: all scores as chains of fused products, sorted.
+    fn plain(queries: &[f32], vectors: &[f32], dim: usize, k: usize) -> Vec<Vec<Hit>> {
+        let of = |query: &[f32]| {
+            let score = |x: &[f32]| query.iter().zip(x).fold(0f32, |sum, (a, b)| a.mul_add(*b, sum));
+            let all = vectors.chunks(dim).zip(0..).map(|(x, index)| Hit { index, score: score(x) });
+            let mut hits: Vec<Hit> = all.filter(|hit| hit.score > f32::NEG_INFINITY).collect();
+            hits.sort_by(|a, b| b.score.partial_cmp(&a.score).expect("numbers"));
+            hits.truncate(k);
+            hits
+        };
+        queries.chunks(dim).map(of).collect()
+    }
+
+    fn lists(hits: &Hits, queries: usize) -> Vec<Vec<Hit>> {
+        (0..queries).map(|query| hits.of(query).to_vec()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_level_gives_the_sorted_list(
+            (q, n, dim) in (0usize..80, 0usize..300, prop_oneof![1usize..9, 2000usize..2100]),
+            k in prop_oneof![0usize..40, 250usize..350],
+            odd in prop_oneof![Just(u64::MAX), 20u64..2000],
+            seed: u64,
+        ) {
+            // Long rows: few of them, so that the test stays short.
+            let (q, n) = if dim > 8 { (q / 10, n / 2) } else { (q, n) };
+            let (queries, vectors) = (vectors(seed, q * dim, odd), vectors(seed ^ 1, n * dim, odd));
+            let expected = plain(&queries, &vectors, dim, k);
+            for level in Level::available() {
+                prop_assert_eq!(&lists(&top_k_at(level, &queries, &vectors, dim, k), q), &expected, "{:?}", level);
+            }
+        }
+    }
+
+    /// Several chunks of queries and blocks of vectors, scores that are no whole numbers.
+    #[test]
+    fn the_same_hits_at_any_number_of_threads() {
+        let (q, n, dim, k) = (CHUNK + 70, 1500, 257, 7);
+        let mut rng = Rng::new(1, &[]);
+        let mut values = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.uniform(-1.0, 1.0)).collect() };
+        let (queries, mut vectors) = (values(q * dim), values(n * dim));
+        vectors.copy_within(0..500 * dim, 1000 * dim); // ties far apart
+        let expected = plain(&queries, &vectors, dim, k);
+        for threads in [1, 2, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let found = pool.install(|| top_k(&queries, &vectors, dim, k));
+            assert!(lists(&found, q) == expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_hit() {
+        let vectors = [1.0, f32::NAN, f32::NEG_INFINITY, 1.0, -0.0, 0.0];
+        let indices = |k| top_k(&[1.0], &vectors, 1, k).of(0).iter().map(|hit| hit.index).collect::<Vec<_>>();
+        assert_eq!(indices(9), [0, 3, 4, 5]);
+        assert_eq!(indices(2), [0, 3]);
+        assert_eq!(indices(0), []);
+    }
+
+    #[test]
+    #[should_panic(expected = "5 values are not rows of 2")]
+    fn half_a_row_is_refused() {
+        top_k(&[1.0; 5], &[1.0; 4], 2, 1);
+    }
+}
