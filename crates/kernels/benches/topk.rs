@@ -13,7 +13,7 @@ fn main() {
 }
 
 /// The 10 nearest of 200,000 vectors, for 1, 16 and 1,024 queries.
-#[divan::bench(args = [1, 16, 1024], consts = [1, 2])]
+#[divan::bench(args = [1, 8, 16, 32, 64, 1024], consts = [1, 2])]
 fn nearest<const THREADS: usize>(bencher: divan::Bencher, queries: usize) {
     let mut rng = Rng::new(1, &[]);
     let mut values = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.uniform(-1.0, 1.0)).collect() };

@@ -5,7 +5,7 @@
 //! score it has seen, so that nearly all scores cost a sixteenth of a comparison.
 
 use crate::matmul::alone::{COLS, PackedA, pack_b, product};
-use crate::matmul::{Mat, PackedB};
+use crate::matmul::{Mat, few};
 use crate::scratch::Scratch;
 use crate::simd::{self, Level, Task};
 use rayon::prelude::*;
@@ -100,12 +100,13 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
         let mut task = take();
         while let Some(at) = task.map(|task| task / blocks) {
             let rows = chunk.min(q - at * chunk);
-            let asking = PackedA::new(Mat::new(&queries[at * chunk * dim..], rows, dim));
+            let queries = &queries[at * chunk * dim..][..rows * dim];
+            let asking = PackedA::new(Mat::new(queries, rows, dim));
             let mut best = Best::new(rows, k, room);
             while let Some(from) = task.filter(|&task| task / blocks == at).map(|task| task % blocks * block) {
                 let rows = block.min(n - from);
-                let vectors = pack_b(Mat::new(&vectors[from * dim..], rows, dim).t());
-                best.search(level, &asking, &vectors, rows, from as u32);
+                let vectors = &vectors[from * dim..][..rows * dim];
+                best.search(level, queries, &asking, vectors, from as u32);
                 task = take();
             }
             found[at].lock().unwrap_or_else(PoisonError::into_inner).push(best);
@@ -148,13 +149,19 @@ impl Best {
         &self.hits[query * self.room..][..self.used[query]]
     }
 
-    /// Looks at `count` vectors, the first of which is vector `first`. Must be called in ascending order.
-    fn search(&mut self, level: Level, queries: &PackedA, vectors: &PackedB, count: usize, first: u32) {
-        let mut scores = Scratch::new(GROUP.min(queries.rows()) * count);
-        for from in (0..queries.rows()).step_by(GROUP) {
-            let rows = from..queries.rows().min(from + GROUP);
+    /// Looks at `vectors`, the first of which is vector `first`. Must be called in ascending order.
+    fn search(&mut self, level: Level, queries: &[f32], packed: &PackedA, vectors: &[f32], first: u32) {
+        let (all, dim) = (packed.rows(), queries.len() / packed.rows());
+        let count = vectors.len() / dim;
+        let mut scores = Scratch::new(GROUP.min(all) * count);
+        if few::product(level, &mut scores, queries, vectors, dim) {
+            return simd::run_at(level, Scan { best: self, rows: 0..all, scores: &scores, first });
+        }
+        let vectors = pack_b(Mat::new(vectors, count, dim).t());
+        for from in (0..all).step_by(GROUP) {
+            let rows = from..all.min(from + GROUP);
             let scores = &mut scores[..rows.len() * count];
-            product(level, scores, queries, rows.clone(), vectors);
+            product(level, scores, packed, rows.clone(), &vectors);
             simd::run_at(level, Scan { best: self, rows, scores, first });
         }
     }

@@ -11,8 +11,11 @@
 
 pub(crate) mod alone;
 mod bf16;
+pub(crate) mod few;
 mod pack;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod transpose;
 
 use crate::scratch::Scratch;
 use crate::simd::Level;

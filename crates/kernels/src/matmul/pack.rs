@@ -2,9 +2,13 @@
 
 use super::bf16::Join;
 use super::tile::{COLS, ROWS};
+#[cfg(target_arch = "x86_64")]
+use super::transpose::{self, LANES};
 use super::{Mat, Precision};
 use crate::scratch::Scratch;
 use crate::simd;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Level;
 use crate::threads::{Shared, rows_per_job};
 use rayon::prelude::*;
 
@@ -77,10 +81,16 @@ fn pack_panel<const WIDTH: usize>(x: Mat, row: usize, from: usize, out: &mut [f3
         }
     } else if x.col_stride == 1 {
         let k = out.len() / WIDTH;
-        let row = |i: usize| &x.data[start + i * x.row_stride..][..k];
+        // Columns that are already there.
+        let done = if rows == WIDTH { sixteens::<WIDTH>(x, start, out) } else { 0 };
+        if done == k {
+            return;
+        }
+        let row = |i: usize| &x.data[start + i * x.row_stride..][done..k];
+        let out = &mut out[done * WIDTH..];
         for i in (0..rows).step_by(4) {
             if i + 4 <= rows {
-                transpose::<WIDTH>([row(i), row(i + 1), row(i + 2), row(i + 3)], &mut out[i..]);
+                fours::<WIDTH>([row(i), row(i + 1), row(i + 2), row(i + 3)], &mut out[i..]);
             } else {
                 (i..rows).for_each(|i| spread::<WIDTH>(row(i), &mut out[i..]));
             }
@@ -94,6 +104,23 @@ fn pack_panel<const WIDTH: usize>(x: Mat, row: usize, from: usize, out: &mut [f3
     }
 }
 
+/// Packs the columns of `x`, whose rows are contiguous, by sixteens where registers hold as many: two to three times as
+/// fast as by fours. `WIDTH` rows from `x.data[start]` on; returns the number of columns packed.
+fn sixteens<const WIDTH: usize>(x: Mat, start: usize, out: &mut [f32]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if WIDTH.is_multiple_of(LANES) && matches!(Level::best(), Level::Avx512 | Level::Avx512Bf16) {
+        let columns = out.len() / WIDTH;
+        for i in (0..WIDTH).step_by(LANES) {
+            let rows = &x.data[start + i * x.row_stride..];
+            assert!(rows.len() >= (LANES - 1) * x.row_stride + columns, "rows beyond the matrix");
+            // SAFETY: the processor has the level; the sixteen rows lie in `rows`, and `out` holds `WIDTH` values a column.
+            unsafe { transpose::pack(rows.as_ptr(), x.row_stride, columns, out.as_mut_ptr().add(i), WIDTH) };
+        }
+        return columns / LANES * LANES;
+    }
+    0
+}
+
 /// Writes `values[p]` to `out[p * WIDTH]`.
 fn spread<const WIDTH: usize>(values: &[f32], out: &mut [f32]) {
     for (out, &value) in out.iter_mut().step_by(WIDTH).zip(values) {
@@ -103,7 +130,7 @@ fn spread<const WIDTH: usize>(values: &[f32], out: &mut [f32]) {
 
 /// Writes `rows[i][p]` to `out[p * WIDTH + i]`, 4 by 4 values at a time, which compilers turn into vector shuffles: up to
 /// twice as fast as one value at a time.
-fn transpose<const WIDTH: usize>(rows: [&[f32]; 4], out: &mut [f32]) {
+fn fours<const WIDTH: usize>(rows: [&[f32]; 4], out: &mut [f32]) {
     let (blocks, rests): ([_; 4], [_; 4]) =
         (rows.map(|row| row.as_chunks::<4>().0), rows.map(|row| row.as_chunks::<4>().1));
     let [a, b, c, d] = blocks;

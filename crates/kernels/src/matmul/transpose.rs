@@ -1,0 +1,64 @@
+//! Sixteen rows turned into sixteen columns in registers (AVX-512).
+
+use std::arch::x86_64::*;
+
+/// Lanes of a register.
+pub(crate) const LANES: usize = 16;
+
+/// 16 by 16 values, of which row i starts at `rows + i * stride`; element p of the result holds value p of all rows.
+///
+/// # Safety
+/// The processor must have AVX-512 F, and 16 values must be readable from the start of each row.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANES] {
+    // SAFETY: the caller's promise.
+    let r: [__m512; LANES] = std::array::from_fn(|i| unsafe { _mm512_loadu_ps(rows.add(i * stride)) });
+    // Pairs of rows, then fours of rows: each 128-bit lane then holds one column of four rows.
+    let pairs: [__m512; LANES] = std::array::from_fn(|i| {
+        let (a, b) = (r[i / 2 * 2], r[i / 2 * 2 + 1]);
+        if i % 2 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) }
+    });
+    // fours[4 g + c]: columns c, c + 4, c + 8, c + 12 of rows 4 g to 4 g + 3.
+    let fours: [__m512; LANES] = std::array::from_fn(|i| {
+        let (a, b) = (pairs[i / 4 * 4 + i % 4 / 2], pairs[i / 4 * 4 + i % 4 / 2 + 2]);
+        let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+        _mm512_castpd_ps(if i % 2 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
+    });
+    // eights[4 s + c], s = 2 h + e: of rows 8 h to 8 h + 7 the columns c + 4 e and c + 4 e + 8 (lanes 0 1 2 3 are: column
+    // c + 4 e of the first and of the second four rows, then column c + 4 e + 8).
+    let eights: [__m512; LANES] = std::array::from_fn(|i| {
+        let (half, odd, c) = (i / 8, i / 4 % 2, i % 4);
+        let (a, b) = (fours[8 * half + c], fours[8 * half + 4 + c]);
+        // Lanes 0 and 2, or 1 and 3, of both.
+        if odd == 0 { _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b) } else { _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b) }
+    });
+    std::array::from_fn(|p| {
+        let (c, odd, high) = (p % 4, p / 4 % 2, p / 8);
+        let (a, b) = (eights[4 * odd + c], eights[8 + 4 * odd + c]);
+        if high == 0 {
+            _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b)
+        } else {
+            _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b)
+        }
+    })
+}
+
+/// Writes the first `columns / 16 * 16` columns of 16 rows to `out`, column p at `out + p * width`; returns their number.
+///
+/// # Safety
+/// The processor must have AVX-512 F; row i must hold `columns` values from `rows + i * stride` on, and `out` must take
+/// 16 values at each multiple of `width` below `columns * width`.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn pack(rows: *const f32, stride: usize, columns: usize, out: *mut f32, width: usize) -> usize {
+    let whole = columns / LANES * LANES;
+    for from in (0..whole).step_by(LANES) {
+        // SAFETY: the caller's promises, for columns below `columns`.
+        unsafe {
+            for (p, column) in transpose(rows.add(from), stride).into_iter().enumerate() {
+                _mm512_storeu_ps(out.add((from + p) * width), column);
+            }
+        }
+    }
+    whole
+}
