@@ -7,6 +7,7 @@
 mod arrays;
 mod matmul;
 mod model;
+mod search;
 mod vectors;
 
 use std::io::{BufRead, Write};
@@ -32,13 +33,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let (row, rest) = arguments.split_first().ok_or("name a row: matmul, step, embed, words, users")?;
+    let (row, rest) = arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search")?;
     let mut work = match row.as_str() {
         "matmul" => matmul::prepare(rest)?,
         "step" => model::step(rest)?,
         "embed" => model::embed(rest)?,
         "words" => vectors::words(rest)?,
         "users" => vectors::users(rest)?,
+        "search" => search::prepare(rest)?,
         _ => return Err(format!("there is no row `{row}`").into()),
     };
     let mut out = std::io::stdout().lock();

@@ -1,12 +1,13 @@
 //! The command line as typed. Parsing touches nothing; each verb turns its arguments into what the library wants.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 /// Learn one space for the text, image, hashtags, location and author of posts, and ask it questions.
 ///
-/// The way of the data: import -> check -> split -> features -> train -> embed -> eval.
+/// The way of the data: import -> check -> split -> features -> train -> embed -> search, eval.
 /// `quintet demo` shows all of it on a synthetic town in about a minute.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, propagate_version = true, arg_required_else_help = true)]
@@ -54,6 +55,8 @@ pub enum Verb {
     Train(Train),
     /// Turn posts into vectors (Parquet or NumPy).
     Embed(Embed),
+    /// Find the posts nearest to a post, or to each post of a file.
+    Search(Search),
     /// Measure a model.
     Eval(Eval),
     /// Everything on the synthetic town, from raw posts to a report, in about a minute.
@@ -201,6 +204,53 @@ pub struct Embed {
     /// Only posts of this part.
     #[arg(long, value_name = "train|dev|test")]
     pub part: Option<String>,
+}
+
+/// `quintet search`
+#[derive(Debug, Args)]
+#[command(
+    group = clap::ArgGroup::new("who").required(true),
+    after_help = "Examples:
+  quintet search vectors.parquet --for 1234                          (ten posts like post 1234)
+  quintet search vectors.parquet --for 1234 --from text --to image   (images for its text)
+  quintet search vectors.parquet --queries new.parquet --into nearest.parquet
+  quintet search vectors.parquet --queries vectors.parquet --approximate --recall 0.9 --into nearest.jsonl
+
+A post never finds itself. Equal cosines keep the order of VECTORS.
+Rows of OUT: query_id, rank (1 is nearest), post_id, cosine.
+The index of --approximate is built anew each time, which costs as much as an exact search for some thousands of
+posts: it pays when many more than that ask."
+)]
+pub struct Search {
+    /// FILE.parquet that `quintet embed` wrote: the posts to be found.
+    pub vectors: PathBuf,
+    /// Id of the post that asks, one of VECTORS; may be given several times.
+    #[arg(long = "for", value_name = "POST_ID", group = "who")]
+    pub posts: Vec<String>,
+    /// All posts of this file ask; it must have been embedded with the same model.
+    #[arg(long, value_name = "VECTORS", group = "who")]
+    pub queries: Option<PathBuf>,
+    /// What asks: text, image, hashtags, location, user, or the average of what the post has.
+    #[arg(long, default_value = "average", value_name = "COMPONENT")]
+    pub from: String,
+    /// What is found: a component, or the average.
+    #[arg(long, default_value = "average", value_name = "COMPONENT")]
+    pub to: String,
+    /// Posts to find for each.
+    #[arg(short, default_value = "10", value_name = "K")]
+    pub k: NonZeroUsize,
+    /// Look through a part of VECTORS only, by an index (k-means and inverted lists); says what share it finds.
+    #[arg(long)]
+    pub approximate: bool,
+    /// Share of the true K nearest that --approximate should find [default: 0.95].
+    #[arg(long, value_name = "SHARE", requires = "approximate")]
+    pub recall: Option<f64>,
+    /// Write the result to OUT.parquet or OUT.jsonl instead of printing it.
+    #[arg(long, value_name = "OUT")]
+    pub into: Option<PathBuf>,
+    /// Seed of the index.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `quintet eval`

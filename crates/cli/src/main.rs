@@ -38,6 +38,7 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
         Verb::Features(a) => verbs::features::run(a, common, &talk),
         Verb::Train(a) => verbs::train::run(a, common, &talk),
         Verb::Embed(a) => verbs::embed::run(a, common, &talk),
+        Verb::Search(a) => verbs::search::run(a, common, &talk),
         Verb::Eval(a) => match &a.task {
             EvalTask::Retrieval(a) => verbs::retrieval::run(a, common, &talk),
         },

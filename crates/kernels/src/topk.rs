@@ -35,9 +35,11 @@ pub struct Hit {
 /// Where there is no hit.
 const NONE: Hit = Hit { index: u32::MAX, score: f32::NEG_INFINITY };
 
-/// Higher score first, lower index first among equal scores. Hits are never NaN.
-fn better(a: &Hit, b: &Hit) -> Ordering {
-    b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal).then(a.index.cmp(&b.index))
+impl Hit {
+    /// The order of hits, best first: higher score, then lower index. Hits are never NaN.
+    pub fn order(&self, other: &Hit) -> Ordering {
+        other.score.partial_cmp(&self.score).unwrap_or(Ordering::Equal).then(self.index.cmp(&other.index))
+    }
 }
 
 /// The hits of many queries.
@@ -118,7 +120,7 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (query, out) in out.chunks_exact_mut(k).enumerate() {
             let mut all: Vec<Hit> = found.iter().flat_map(|best| best.of(query)).copied().collect();
-            all.sort_unstable_by(better);
+            all.sort_unstable_by(Hit::order);
             all.truncate(k);
             out[..all.len()].copy_from_slice(&all);
         }
@@ -172,7 +174,7 @@ impl Best {
         hits[self.used[query]] = hit;
         self.used[query] += 1;
         if self.used[query] == self.room {
-            let (_, worst, _) = hits.select_nth_unstable_by(self.k - 1, better);
+            let (_, worst, _) = hits.select_nth_unstable_by(self.k - 1, Hit::order);
             self.thresholds[query] = worst.score;
             self.used[query] = self.k;
         }

@@ -9,8 +9,9 @@
 //! 3. [`model`]: "here are numbers, give me unit vectors". [`model::Network`] is the joint model, [`model::loss`] its signal.
 //! 4. [`train`]: "make the vectors agree". [`train::train`] writes a run, [`train::ModelFolder`] opens its model.
 //! 5. [`embed`]: vectors in memory and on disk.
-//! 6. [`tasks`] and [`metrics`]: what the space is good for, and how good it is.
-//! 7. [`report`]: tables and plots for people; [`demo`] goes the whole way.
+//! 6. [`search`]: which posts are nearest to these, exactly or nearly.
+//! 7. [`tasks`] and [`metrics`]: what the space is good for, and how good it is.
+//! 8. [`report`]: tables and plots for people; [`demo`] goes the whole way.
 //!
 //! ```
 //! use quintet::{Config, Corpus, progress::Silent};
@@ -48,6 +49,7 @@ pub mod model;
 pub mod posts;
 pub mod progress;
 pub mod report;
+pub mod search;
 pub mod tasks;
 pub mod train;
 

@@ -6,6 +6,7 @@ pub mod embed;
 pub mod features;
 pub mod import;
 pub mod retrieval;
+pub mod search;
 pub mod split;
 pub mod town;
 pub mod train;

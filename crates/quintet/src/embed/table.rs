@@ -20,8 +20,8 @@ use arrow::array::{Array, ArrayRef, Float16Array, Float32Array, ListArray, Recor
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use half::f16;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -177,7 +177,7 @@ impl Meta {
 }
 
 /// A Parquet failure at `path`: what the operating system said, where it was that.
-pub(super) fn parquet_error(path: &Path, error: ParquetError) -> Error {
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => Error::io(path, *source),
@@ -218,7 +218,7 @@ fn meta_of(builder: &ParquetRecordBatchReaderBuilder<File>) -> Result<Meta> {
         pair.and_then(|p| p.value.clone()).unwrap_or_default()
     };
     let schema = get("schema");
-    if schema.is_empty() {
+    if !schema.starts_with("embeddings/") {
         return Err(Error::input("not a file of vectors").help("make one with `quintet embed`"));
     }
     if schema != SCHEMA {
@@ -271,6 +271,35 @@ pub(super) fn strings_of<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a S
 fn status_of(name: &str) -> Status {
     let all = [Status::Present, Status::Inferred, Status::Unseen, Status::Broken];
     all.into_iter().find(|s| s.name() == name).unwrap_or(Status::Missing)
+}
+
+/// Calls `take` with the id and the vector in column `name` (a component or `average`) of every post, in the file's order;
+/// no other column is read.
+///
+/// # Errors
+/// If the file cannot be read, is of a newer format or no file of vectors, or lacks the column; whatever `take` returns.
+pub fn each_vector(path: &Path, name: &str, mut take: impl FnMut(&str, Option<&[f32]>) -> Result<()>) -> Result<Meta> {
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(path).at(path)?).map_err(|e| parquet_error(path, e))?;
+    let meta = meta_of(&builder).map_err(|e| e.at(path))?;
+    let columns: Vec<usize> = ["id", name].iter().filter_map(|c| builder.schema().index_of(c).ok()).collect();
+    if columns.len() < 2 {
+        let names: Vec<&str> = meta.components.iter().map(|c| c.name()).chain(["average"]).collect();
+        return Err(Error::input(format!("the file has no {name} vectors"))
+            .at(path)
+            .help(format!("it has {}; embed again with a model that has the component", names.join(", "))));
+    }
+    let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+    let reader = builder.with_projection(mask).with_batch_size(GROUP).build().map_err(|e| parquet_error(path, e))?;
+    for batch in reader {
+        let batch = batch.map_err(|e| parquet_error(path, e.into()))?;
+        let ids = strings_of(&batch, "id").map_err(|e| e.at(path))?;
+        let vectors = vectors_of(&batch, name, meta.dim).map_err(|e| e.at(path))?;
+        for (id, vector) in ids.iter().flatten().zip(vectors) {
+            take(id, vector.as_deref())?;
+        }
+    }
+    Ok(meta)
 }
 
 /// Reads a whole file that `quintet embed` wrote.
