@@ -103,20 +103,17 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
         while let Some(at) = task.map(|task| task / blocks) {
             let rows = chunk.min(q - at * chunk);
             let queries = &queries[at * chunk * dim..][..rows * dim];
-            let asking = PackedA::new(Mat::new(queries, rows, dim));
-            let mut best = Best::new(rows, k, room);
+            let (mut packed, mut best) = (None, Best::new(rows, k, room));
             while let Some(from) = task.filter(|&task| task / blocks == at).map(|task| task % blocks * block) {
                 let rows = block.min(n - from);
                 let vectors = &vectors[from * dim..][..rows * dim];
-                best.search(level, queries, &asking, vectors, from as u32);
+                best.search(level, queries, &mut packed, vectors, from as u32);
                 task = take();
             }
             found[at].lock().unwrap_or_else(PoisonError::into_inner).push(best);
         }
     };
-    let threads = rayon::current_num_threads().min(chunks * blocks);
-    (0..threads).into_par_iter().with_max_len(1).for_each(work);
-    hits.all.par_chunks_mut(chunk * k).zip(found).for_each(|(out, found)| {
+    let merge = |(out, found): (&mut [Hit], Mutex<Vec<Best>>)| {
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (query, out) in out.chunks_exact_mut(k).enumerate() {
             let mut all: Vec<Hit> = found.iter().flat_map(|best| best.of(query)).copied().collect();
@@ -124,7 +121,16 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
             all.truncate(k);
             out[..all.len()].copy_from_slice(&all);
         }
-    });
+    };
+    let threads = rayon::current_num_threads().min(chunks * blocks);
+    if threads == 1 {
+        // Handing work to the pool and waiting for it would take longer than a small search.
+        work(0);
+        hits.all.chunks_mut(chunk * k).zip(found).for_each(merge);
+    } else {
+        (0..threads).into_par_iter().with_max_len(1).for_each(work);
+        hits.all.par_chunks_mut(chunk * k).zip(found).for_each(merge);
+    }
     hits
 }
 
@@ -152,13 +158,15 @@ impl Best {
     }
 
     /// Looks at `vectors`, the first of which is vector `first`. Must be called in ascending order.
-    fn search(&mut self, level: Level, queries: &[f32], packed: &PackedA, vectors: &[f32], first: u32) {
-        let (all, dim) = (packed.rows(), queries.len() / packed.rows());
+    /// `packed` is for the queries, packed once that is needed.
+    fn search(&mut self, level: Level, queries: &[f32], packed: &mut Option<PackedA>, vectors: &[f32], first: u32) {
+        let (all, dim) = (self.used.len(), queries.len() / self.used.len());
         let count = vectors.len() / dim;
         let mut scores = Scratch::new(GROUP.min(all) * count);
         if few::product(level, &mut scores, queries, vectors, dim) {
             return simd::run_at(level, Scan { best: self, rows: 0..all, scores: &scores, first });
         }
+        let packed = packed.get_or_insert_with(|| PackedA::new(Mat::new(queries, all, dim)));
         let vectors = pack_b(Mat::new(vectors, count, dim).t());
         for from in (0..all).step_by(GROUP) {
             let rows = from..all.min(from + GROUP);

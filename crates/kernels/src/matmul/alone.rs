@@ -21,11 +21,6 @@ impl PackedA {
     pub(crate) fn new(a: Mat) -> Self {
         Self { panels: pack::pack_a(a, Precision::F32, How::Alone), rows: a.rows, k: a.cols }
     }
-
-    /// Number of rows.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
 }
 
 /// Packs `b` `[k, n]` in f32 on this thread.

@@ -55,6 +55,11 @@ impl Ivf {
     /// The `k` nearest of the vectors in the `probes` lists nearest to each query; `queries` is `[q, dim]`. Best first,
     /// equal cosines in the order of the vectors.
     pub fn search(&self, queries: &[f32], k: usize, probes: usize) -> Vec<Vec<Hit>> {
+        // One way into the thread pool instead of one for each step: it takes as long as looking through a list.
+        rayon::scope(|_| self.look_through(queries, k, probes))
+    }
+
+    fn look_through(&self, queries: &[f32], k: usize, probes: usize) -> Vec<Vec<Hit>> {
         let dim = self.vectors.dim;
         let mut found = vec![Vec::new(); queries.len() / dim];
         let nearest = top_k(queries, &self.centres.values, dim, probes);
@@ -63,16 +68,17 @@ impl Ivf {
         for query in 0..found.len() {
             nearest.of(query).iter().for_each(|list| asking[list.index as usize].push(query as u32));
         }
-        let look = |(list, asking): (usize, &Vec<u32>)| {
+        let asked: Vec<usize> = (0..self.lists()).filter(|&list| !asking[list].is_empty()).collect();
+        let look = |&list: &usize| {
             let mut vectors = Dense::new(dim);
-            asking.iter().for_each(|&query| vectors.push(&queries[query as usize * dim..][..dim]));
+            asking[list].iter().for_each(|&query| vectors.push(&queries[query as usize * dim..][..dim]));
             let rows = self.starts[list] * dim..self.starts[list + 1] * dim;
             top_k(&vectors.values, &self.vectors.values[rows], dim, k)
         };
-        let hits: Vec<_> = asking.par_iter().enumerate().map(look).collect();
-        for ((asking, hits), &start) in asking.iter().zip(hits).zip(&self.starts) {
-            for (i, &query) in asking.iter().enumerate() {
-                let global = |hit: &Hit| Hit { index: self.order[start + hit.index as usize], ..*hit };
+        let hits: Vec<_> = asked.par_iter().map(look).collect();
+        for (&list, hits) in asked.iter().zip(hits) {
+            for (i, &query) in asking[list].iter().enumerate() {
+                let global = |hit: &Hit| Hit { index: self.order[self.starts[list] + hit.index as usize], ..*hit };
                 found[query as usize].extend(hits.of(i).iter().map(global));
             }
         }
