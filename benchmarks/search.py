@@ -2,6 +2,7 @@
 
 Unit vectors of 256 numbers around 1,000 random centres; queries come from the same ones. Exactly: IndexFlatIP. Through
 an index: IndexIVFFlat with the same number of lists and probes; either side learns its centres from a sample of its own.
+Recall is that of the queries asked: over few of them it is mostly chance, as a query finds nearly all or nearly none.
 """
 
 import argparse

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 use std::sync::{Mutex, PoisonError};
 
-/// Values of a block of vectors (384 KiB); with a group of queries and their scores it fits a second-level cache of 1 MiB.
+/// Values of a block of vectors (384 KiB): with a group of queries and their scores it fits a cache of 1 MiB.
 const BLOCK: usize = 96 << 10;
 /// Queries whose scores with a block are held at a time.
 const GROUP: usize = 64;
@@ -51,8 +51,8 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// The hits of query `query`, best first; equal scores in the order of their indices. They are fewer than the k asked
-    /// for if there are fewer vectors, and a score of NaN or minus infinity is no hit.
+    /// The hits of query `query`, best first; equal scores in the order of their indices. They are fewer than the k
+    /// asked for if there are fewer vectors, and a score of NaN or minus infinity is no hit.
     ///
     /// # Panics
     /// If there is no such query.
@@ -65,8 +65,8 @@ impl Hits {
 /// The `k` vectors with the largest scalar product (the cosine, for unit vectors) for each query; `queries` is
 /// `[q, dim]`, `vectors` `[n, dim]`.
 ///
-/// A score depends on its two vectors only and has the bits of [`crate::matmul`]; the hits are the same at any number of
-/// threads. Besides the arguments each thread holds about 1 MiB, a packed copy of at most 1,024 queries and at most
+/// A score depends on its two vectors only and has the bits of [`crate::matmul`]; the hits are the same at any number
+/// of threads. Besides the arguments each thread holds about 1 MiB, a packed copy of at most 1,024 queries and at most
 /// 32 MiB of hits (2 k hits of 8 queries if that is more).
 ///
 /// # Panics

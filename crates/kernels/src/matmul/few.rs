@@ -60,8 +60,8 @@ mod x86 {
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn rows<const M: usize>(c: &mut [f32], a: &[f32], b: &[f32], n: usize, k: usize) {
         let whole = n / LANES * LANES;
-        // SAFETY: sixteen rows of `b` from a row below `whole` on, and the same columns of `c`; the last rows are filled
-        // up with what the scratch held, whose results are not used.
+        // SAFETY: sixteen rows of `b` from a row below `whole` on, and the same columns of `c`; the last rows are
+        // filled up with what the scratch held, whose results are not used.
         unsafe {
             for row in (0..whole).step_by(LANES) {
                 let sums = sixteen::<M>(a, b.as_ptr().add(row * k), k);

@@ -113,7 +113,7 @@ fn sixteens<const WIDTH: usize>(x: Mat, start: usize, out: &mut [f32]) -> usize 
         for i in (0..WIDTH).step_by(LANES) {
             let rows = &x.data[start + i * x.row_stride..];
             assert!(rows.len() >= (LANES - 1) * x.row_stride + columns, "rows beyond the matrix");
-            // SAFETY: the processor has the level; the sixteen rows lie in `rows`, and `out` holds `WIDTH` values a column.
+            // SAFETY: the processor has the level; the rows lie in `rows`, and `out` holds `WIDTH` values a column.
             unsafe { transpose::pack(rows.as_ptr(), x.row_stride, columns, out.as_mut_ptr().add(i), WIDTH) };
         }
         return columns / LANES * LANES;

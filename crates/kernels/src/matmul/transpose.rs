@@ -25,8 +25,8 @@ pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANE
         let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
         _mm512_castpd_ps(if i % 2 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
     });
-    // eights[4 s + c], s = 2 h + e: of rows 8 h to 8 h + 7 the columns c + 4 e and c + 4 e + 8 (lanes 0 1 2 3 are: column
-    // c + 4 e of the first and of the second four rows, then column c + 4 e + 8).
+    // eights[4 s + c], s = 2 h + e: of rows 8 h to 8 h + 7 the columns c + 4 e and c + 4 e + 8 (lanes 0 1 2 3 are:
+    // column c + 4 e of the first and of the second four rows, then column c + 4 e + 8).
     let eights: [__m512; LANES] = std::array::from_fn(|i| {
         let (half, odd, c) = (i / 8, i / 4 % 2, i % 4);
         let (a, b) = (fours[8 * half + c], fours[8 * half + 4 + c]);
@@ -44,7 +44,7 @@ pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANE
     })
 }
 
-/// Writes the first `columns / 16 * 16` columns of 16 rows to `out`, column p at `out + p * width`; returns their number.
+/// Writes the first `columns / 16 * 16` columns of 16 rows to `out`, column p at `out + p * width`; returns how many.
 ///
 /// # Safety
 /// The processor must have AVX-512 F; row i must hold `columns` values from `rows + i * stride` on, and `out` must take

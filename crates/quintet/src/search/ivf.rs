@@ -36,8 +36,8 @@ impl Ivf {
         ((vectors as f64).sqrt() * 2.0).round() as usize
     }
 
-    /// Builds an index of `lists` lists (at least 1, at most one a vector) over the unit vectors `vectors`; same seed, same
-    /// index. It holds a copy of the vectors.
+    /// Builds an index of `lists` lists (at least 1, at most one a vector) over the unit vectors `vectors`; same seed,
+    /// same index. It holds a copy of the vectors.
     pub fn new(vectors: &Dense, lists: usize, seed: u64) -> Ivf {
         let lists = lists.clamp(1, vectors.len().max(1));
         let centres = centres(vectors, lists, seed);
