@@ -5,6 +5,7 @@
 //! So the Python side (`benchmarks/*.py`) interleaves it with the peer in one run.
 
 mod arrays;
+mod images;
 mod matmul;
 mod model;
 mod search;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let (row, rest) = arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search")?;
+    let (row, rest) = arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search, images")?;
     let mut work = match row.as_str() {
         "matmul" => matmul::prepare(rest)?,
         "step" => model::step(rest)?,
@@ -41,6 +42,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "words" => vectors::words(rest)?,
         "users" => vectors::users(rest)?,
         "search" => search::prepare(rest)?,
+        "images" => images::prepare(rest)?,
         _ => return Err(format!("there is no row `{row}`").into()),
     };
     let mut out = std::io::stdout().lock();

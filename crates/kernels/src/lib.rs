@@ -2,10 +2,12 @@
 //!
 //! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
 //! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`conv`]: the layers of convolutional networks, forwards;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
 //! - [`skipgram`]: the inner step of word and user vectors;
 //! - [`rank`]: scores of queries against candidates;
 //! - [`topk`]: the k nearest vectors of each query;
+//! - [`scratch`]: memory that is used again;
 //! - [`rng`]: random numbers that depend on seed, stream and position only.
 //!
 //! Matrices are row-major `f32` slices. The results of every function are the same bits at any number of threads and on
@@ -13,6 +15,7 @@
 //! panic with a message that names them.
 
 pub mod adam;
+pub mod conv;
 pub mod gru;
 pub mod linear;
 mod math;
@@ -20,7 +23,7 @@ pub mod matmul;
 pub mod norm;
 pub mod rank;
 pub mod rng;
-mod scratch;
+pub mod scratch;
 mod simd;
 pub mod skipgram;
 pub mod sums;

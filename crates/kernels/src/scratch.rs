@@ -33,14 +33,14 @@ impl Pool {
 
 /// A slice of `f32`, aligned to 64 bytes, from the pool and back to it when dropped.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Scratch {
     /// `len` values, initialised but arbitrary: what an earlier user left.
-    pub(crate) fn new(len: usize) -> Self {
+    pub fn new(len: usize) -> Self {
         let needed = len.div_ceil(16);
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that is large enough, unless most of it would lie idle.
@@ -55,7 +55,7 @@ impl Scratch {
     }
 
     /// `len` zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
+    pub fn zeros(len: usize) -> Self {
         let mut scratch = Self::new(len);
         scratch.fill(0.0);
         scratch

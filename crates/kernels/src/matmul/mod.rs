@@ -22,7 +22,8 @@ use crate::simd::Level;
 use crate::threads::Shared;
 use pack::How;
 use rayon::prelude::*;
-use tile::{COLS, ROWS, Tile};
+pub(crate) use tile::COLS;
+use tile::{ROWS, Tile};
 
 /// A borrowed matrix: element (i, j) is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +99,11 @@ impl PackedB {
     /// Packs `b` `[k, n]`; products with it have this precision.
     pub fn new(b: Mat, precision: Precision) -> Self {
         Self { panels: pack::pack_b(b, precision, How::Shared), k: b.rows, n: b.cols, precision }
+    }
+
+    /// The columns in panels of [`COLS`]: panel, step of k, column. Missing columns are 0.
+    pub(crate) fn panels(&self) -> &[f32] {
+        &self.panels
     }
 }
 

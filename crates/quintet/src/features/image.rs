@@ -9,26 +9,29 @@
 //! cp assets/resnet152.toml .
 //! ```
 //!
-//! Every image runs through the network alone, on one thread, so its feature depends on nothing but the image, the
+//! Plain convolutional networks, the shipped one and ResNets among them, run on our own kernels (`convnet`); any other on
+//! `rten`. Every image runs through the network alone, on one thread, so its feature depends on nothing but the image, the
 //! encoder and the kind of processor: not on its batch, the number of threads or the order of files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fast_image_resize::Resizer;
-use rten::{Model, NodeId, RunOptions, ThreadPool, Value};
-use rten_tensor::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::error::{AtPath, Error, Result};
 
+mod convnet;
 pub mod decode;
+mod layers;
+mod network;
+mod onnx;
 pub mod preprocess;
 mod stamps;
 pub mod store;
 
+use network::{Network, Workspace};
 use preprocess::Pooling;
 pub use preprocess::Preprocessing;
 pub use store::{ImageFeature, ImageStore};
@@ -44,9 +47,7 @@ const SAVED: &str = "encoder.toml";
 
 /// An image encoder with its preprocessing.
 pub struct ImageEncoder {
-    model: Model,
-    input: NodeId,
-    output: NodeId,
+    network: Network,
     preprocessing: Preprocessing,
     dim: usize,
     id: String,
@@ -56,7 +57,7 @@ pub struct ImageEncoder {
 
 /// What one thread needs to encode images: made by [`ImageEncoder::worker`], used by one thread at a time.
 pub struct Worker {
-    pool: Arc<ThreadPool>,
+    workspace: Workspace,
     resizer: Resizer,
 }
 
@@ -110,6 +111,14 @@ impl ImageEncoder {
         &self.id
     }
 
+    /// Names the cached features: the identity and what computes them, for the last bits are those of the arithmetic.
+    pub fn cache_name(&self) -> String {
+        match &self.network {
+            Network::Ours(_) => format!("{}-{}", self.id, convnet::EXECUTOR),
+            Network::General { .. } => self.id.clone(),
+        }
+    }
+
     /// How images are prepared.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
@@ -136,7 +145,7 @@ impl ImageEncoder {
 
     /// What a thread needs to call [`ImageEncoder::encode`].
     pub fn worker(&self) -> Worker {
-        Worker { pool: Arc::new(ThreadPool::with_num_threads(1)), resizer: Resizer::new() }
+        Worker { workspace: self.network.workspace(), resizer: Resizer::new() }
     }
 
     /// The feature `[dim]` of an image file's bytes, of unit length.
@@ -147,31 +156,35 @@ impl ImageEncoder {
         let image = decode::decode(bytes)?;
         let tensor = self.preprocessing.tensor(&mut worker.resizer, &image)?;
         drop(image);
+        self.encode_tensor(worker, &tensor)
+    }
+
+    /// The feature `[dim]` of an image that is prepared as [`ImageEncoder::preprocessing`] says, of unit length.
+    ///
+    /// # Errors
+    /// A reason in a few words.
+    ///
+    /// # Panics
+    /// If the tensor doesn't have [`Preprocessing::shape`].
+    pub fn encode_tensor(&self, worker: &mut Worker, tensor: &[f32]) -> Result<Vec<f32>, String> {
+        assert_eq!(tensor.len(), self.preprocessing.shape().iter().product::<usize>(), "a prepared image");
         unit(self.run(worker, tensor)?)
     }
 
     /// Runs the network on one prepared image and pools: `[dim]`, not normalised.
-    fn run(&self, worker: &Worker, tensor: Vec<f32>) -> Result<Vec<f32>, String> {
-        let failed = |what: &dyn std::fmt::Display| format!("the encoder failed ({what})");
-        let input = Value::from_shape(self.preprocessing.shape(), tensor).map_err(|e| failed(&format!("{e:?}")))?;
-        let options = RunOptions::default().with_thread_pool(Some(worker.pool.clone()));
-        let output = self
-            .model
-            .run(vec![(self.input, input.into())], &[self.output], Some(options))
-            .map_err(|e| failed(&e))?
-            .pop()
-            .and_then(Value::into_tensor::<f32>)
-            .ok_or_else(|| failed(&"its output is not made of 32-bit floats"))?;
-        pool(self.preprocessing.pooling, output.shape(), &output.to_vec())
+    fn run(&self, worker: &mut Worker, tensor: &[f32]) -> Result<Vec<f32>, String> {
+        let (shape, values) = self.network.run(&mut worker.workspace, self.preprocessing.shape(), tensor)?;
+        pool(self.preprocessing.pooling, &shape, &values)
     }
 
     fn open_shipped() -> Result<ImageEncoder> {
         let network =
             zstd::decode_all(SHIPPED_NETWORK).map_err(|e| Error::internal(format!("shipped encoder: {e}")))?;
-        let model = Model::load(network).map_err(|e| Error::internal(format!("shipped encoder: {e}")))?;
         let mut hash = blake3::Hasher::new();
         hash.update(SHIPPED_NETWORK);
-        Self::new(model, Preprocessing::parse(SHIPPED_PREPROCESSING)?, hash, None)
+        let preprocessing = Preprocessing::parse(SHIPPED_PREPROCESSING)?;
+        let network = Network::of_bytes(network, &preprocessing)?;
+        Self::new(network, preprocessing, hash, None)
     }
 
     fn open_file(file: &Path) -> Result<ImageEncoder> {
@@ -192,35 +205,23 @@ impl ImageEncoder {
         for part in parts(file).iter().filter(|p| **p != settings) {
             hash.update_reader(fs::File::open(part).at(part)?).at(part)?;
         }
-        let model = Model::load_file(file).map_err(|e| {
-            Error::input(format!("not a usable ONNX file: {e}"))
-                .at(file)
-                .help("export with opset 13 to 20 and without custom operators")
-        })?;
-        Self::new(model, preprocessing, hash, Some(file.to_owned())).map_err(|e| e.at(file))
+        let network = Network::of_file(file, &data_of(file), &preprocessing).map_err(|e| e.at(file))?;
+        Self::new(network, preprocessing, hash, Some(file.to_owned())).map_err(|e| e.at(file))
     }
 
-    /// Finds input and output and runs the network once, so that what does not fit is said before any image is read.
+    /// Runs the network once, so that what does not fit is said before any image is read.
     fn new(
-        model: Model,
+        network: Network,
         preprocessing: Preprocessing,
         mut hash: blake3::Hasher,
         file: Option<PathBuf>,
     ) -> Result<Self> {
-        let &[input] = model.input_ids() else {
-            let message = format!("an image encoder has one input, this network has {}", model.input_ids().len());
-            return Err(Error::input(message));
-        };
-        let output = match &preprocessing.output {
-            Some(name) => model.find_node(name).ok_or_else(|| unknown_output(&model, name))?,
-            None => *model.output_ids().first().ok_or_else(|| Error::input("the network has no output"))?,
-        };
         let settings = serde_json::to_vec(&preprocessing).map_err(|e| Error::internal(e.to_string()))?;
         hash.update(&settings).update(PIPELINE);
         let id = hash.finalize().to_hex()[..16].to_owned();
-        let mut encoder = ImageEncoder { model, input, output, preprocessing, dim: 0, id, file };
+        let mut encoder = ImageEncoder { network, preprocessing, dim: 0, id, file };
         let blank = vec![0.0; encoder.preprocessing.shape().iter().product()];
-        let feature = encoder.run(&encoder.worker(), blank).map_err(|reason| {
+        let feature = encoder.run(&mut encoder.worker(), &blank).map_err(|reason| {
             Error::input(format!(
                 "a blank image of shape {:?} does not go through: {reason}",
                 encoder.preprocessing.shape()
@@ -232,22 +233,21 @@ impl ImageEncoder {
     }
 }
 
-fn unknown_output(model: &Model, name: &str) -> Error {
-    let names: Vec<&str> =
-        model.output_ids().iter().filter_map(|&id| model.node_info(id).and_then(|info| info.name())).collect();
-    Error::input(format!("the network has no output `{name}`")).help(format!("its outputs are {}", names.join(", ")))
-}
-
 /// The files of an encoder: network, preprocessing and, where PyTorch put the weights beside the network, `NAME.onnx.data`.
 fn parts(file: &Path) -> Vec<PathBuf> {
-    let mut data = file.as_os_str().to_owned();
-    data.push(".data");
-    let data = PathBuf::from(data);
+    let data = data_of(file);
     let mut parts = vec![file.to_owned(), file.with_extension("toml")];
     if data.is_file() {
         parts.push(data);
     }
     parts
+}
+
+/// Where PyTorch puts the weights of a large network.
+fn data_of(file: &Path) -> PathBuf {
+    let mut data = file.as_os_str().to_owned();
+    data.push(".data");
+    PathBuf::from(data)
 }
 
 fn file_name(path: &Path) -> String {

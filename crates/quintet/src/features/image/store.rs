@@ -3,7 +3,7 @@
 //! ```text
 //! CORPUS/features/images/
 //!   files.csv                     which content each file had (so that unchanged files are not read again)
-//!   <encoder id>/features.bin     records of equal size: blake3 of the image file, feature, checksum
+//!   <cache name>/features.bin     records of equal size: blake3 of the image file, feature, checksum
 //! ```
 //!
 //! Records are only ever appended. One that is torn or damaged fails its checksum, is ignored and computed again.
@@ -33,7 +33,7 @@ pub struct ImageFeature {
     pub feature: std::result::Result<Vec<f32>, String>,
 }
 
-/// Features on disk, by content of the image and identity of the encoder: `CORPUS/features/images/<encoder id>/`.
+/// Features on disk, by content of the image and identity of the encoder: `CORPUS/features/images/<cache name>/`.
 /// Appends are crash-safe; an interrupted run goes on where it was.
 pub struct ImageStore {
     folder: PathBuf,
@@ -66,7 +66,7 @@ impl ImageStore {
     ) -> Result<Vec<ImageFeature>> {
         let mut workers: Vec<Worker> = (0..rayon::current_num_threads()).map(|_| encoder.worker()).collect();
         let contents = self.contents(files, &mut workers, progress)?;
-        let mut records = Records::open(&self.folder.join(encoder.id()), encoder.dim(), progress)?;
+        let mut records = Records::open(&self.folder.join(encoder.cache_name()), encoder.dim(), progress)?;
         let mut broken: HashMap<blake3::Hash, String> = HashMap::new();
 
         let mut wanted: Vec<(&Path, blake3::Hash)> = Vec::new();
