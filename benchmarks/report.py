@@ -75,11 +75,27 @@ def users(record):
     yield from table(["AUC of hidden edges", "value"], [(name, f"{v:.3f}") for name, v in record["AUC of hidden edges"].items()])
 
 
-def other(record, title):
-    """A row that brings its own page: `markdown`, lines of text."""
-    yield f"## {title}\n"
-    yield from record.get("markdown", ["```json", json.dumps({k: v for k, v in record.items() if k != "machine"}, indent=1), "```"])
-    yield ""
+def images(record):
+    yield f"## Image features, {record['threads']} threads\n"
+    yield f"{record['encoder']} on the same prepared images (network) and from JPEG files (pipeline); onnxruntime {record['onnxruntime']}.\n"
+    rows = []
+    for what, row in record["rows"].items():
+        for side, ms in row["milliseconds an image"].items():
+            name = f"Quintet over {side}"
+            rows.append((what, side, f"{ms:.2f}", round(row["images a second"][side]), ratio(row["ratios"][name]) if name in row["ratios"] else ""))
+    yield from table(["what", "side", "ms an image", "images a second", "times as fast is Quintet"], rows)
+
+
+def search(record):
+    yield "## Search\n"
+    yield f"The {record['k']} nearest by scalar product of {record['dim']} dimensions; faiss {record['faiss']}. Recall is of what exact search finds.\n"
+    rows = []
+    for r in record["rows"]:
+        best = lambda side: f"{1000 * (min(r['seconds'][side]) if isinstance(r['seconds'][side], list) else r['seconds'][side]):.2f}"
+        recall = " / ".join(f"{v:.3f}" for v in r["recall"].values()) if "recall" in r else ""
+        what = r["what"] if r["what"] == "exact" else f"index of {r['lists']} lists, {r['probes']} probed"
+        rows.append((what, f"{r['vectors']:,}", r["queries"], r["threads"], best("faiss"), best("Quintet"), ratio(r["ratio"]), recall))
+    yield from table(["what", "vectors", "queries", "threads", "faiss ms", "Quintet ms", "times as fast", "recall faiss / Quintet"], rows)
 
 
 SECTIONS = {
@@ -89,10 +105,9 @@ SECTIONS = {
     "embed-published": embed,
     "words": words,
     "users": users,
-    "images": lambda r: other(r, "Image features"),
-    "search": lambda r: other(r, "Search"),
-    "import": lambda r: other(r, "Import"),
-    "scaling": lambda r: other(r, "Scaling"),
+    "images-efficientnet-lite0-1": images,
+    "images-efficientnet-lite0-2": images,
+    "search": search,
 }
 
 

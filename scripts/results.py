@@ -126,29 +126,78 @@ def spread(values, digits=1):
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
+FIGURES = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+PAIRS = (("text", "image"), ("image", "text"))
+
+
+def row(cells):
+    print("| " + " | ".join(map(str, cells)) + " |")
+
+
+def head(cells):
+    row(cells)
+    row(["---", *["---:"] * (len(cells) - 1)])
+
+
+def pair(report, origin, target):
+    """The figures of one direction, if it had enough queries."""
+    return next((p for p in report["pairs"] if p["from"] == [origin] and p["target"] == target), None)
+
+
+def rsum(report):
+    return next((r["rsum"]["value"] for r in report["rsums"] if r["between"] == ["text", "image"]), None)
+
+
 def tables(results):
-    """Markdown: text to image and back, by corpus and evaluation; means over seeds."""
-    groups = {}
-    for record in map(json.loads, results.read_text().splitlines()):
+    """Markdown: tuning, then text to image and back by corpus and evaluation (means over seeds), then the events of vmu."""
+    records = [json.loads(line) for line in results.read_text().splitlines()]
+    tuning, groups, events = {}, {}, {}
+    for record in records:
         corpus_name, setting = record["name"].rsplit("/", 1)[0].split("/", 1)
+        if corpus_name == "tuning":
+            tuning.setdefault(setting.split("/")[0], []).append((setting.split("/")[1], record))
+            continue
         for evaluation in record["eval"]:
-            key = (corpus_name, " ".join(evaluation["arguments"]))
-            groups.setdefault(key, {}).setdefault(setting, []).append((record, evaluation["report"]))
+            arguments = " ".join(evaluation["arguments"])
+            if arguments == " ".join(VMU[0]) and setting in ("leave-one-out/InfoNCE", "VSE++"):
+                event = corpus_name.partition("-")[2] or "eclipse"
+                events.setdefault(setting, {}).setdefault(event, []).append(evaluation["report"])
+            if not corpus_name.startswith("union-"):
+                groups.setdefault((corpus_name, arguments), {}).setdefault(setting, []).append(evaluation["report"])
+    for name, runs in tuning.items():
+        print(f"\nTuning on {name}, one seed\n")
+        head(["setting", "rsum", "best at step", "of steps"])
+        for setting, record in runs:
+            row([setting, spread([rsum(record["eval"][0]["report"])]), record["train"]["best"]["step"], record["train"]["steps"]])
     for (corpus_name, arguments), settings in groups.items():
         print(f"\n`{corpus_name}` {arguments}\n")
-        print("| setting | seeds | text->image R@1 | R@5 | R@10 | median | image->text R@1 | R@5 | R@10 | median | rsum | train s | peak MiB |")
-        print("|---|---:|" + "---:|" * 11)
-        for setting, runs in settings.items():
+        head(["setting", "seeds", "text->image R@1", "R@5", "R@10", "median", "image->text R@1", "R@5", "R@10", "median", "rsum"])
+        for setting, reports in settings.items():
             cells = []
-            for origin, target in (("text", "image"), ("image", "text")):
-                found = [[p for p in report["pairs"] if p["from"] == [origin] and p["target"] == target] for _, report in runs]
-                for figure in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank"):
-                    cells.append(spread([d[0][figure]["value"] for d in found]) if all(found) else "-")
-            sums = [[r["rsum"]["value"] for r in report["rsums"] if r["between"] == ["text", "image"]] for _, report in runs]
-            cells.append(spread([v[0] for v in sums]) if all(sums) else "-")
-            cells.append(spread([record["seconds"] for record, _ in runs], 0))
-            cells.append(f"{max(record['peak_mib'] for record, _ in runs):.0f}")
-            print(f"| {setting} | {len(runs)} | " + " | ".join(cells) + " |")
+            for direction in PAIRS:
+                found = [pair(report, *direction) for report in reports]
+                cells += [spread([p[figure]["value"] for p in found]) if all(found) else "-" for figure in FIGURES]
+            sums = [rsum(report) for report in reports]
+            row([setting, len(reports), *cells, spread(sums) if None not in sums else "-"])
+    for setting, by_event in events.items():
+        print(f"\nEvents of vmu, each unseen in training, asking among the whole dev part: {setting}\n")
+        head(["event", "seeds", "direction", "queries", "candidates", "R@10", "chance", "median", "by chance"])
+        for direction in PAIRS:
+            hits, by_chance, queries = [], 0.0, 0
+            for event, reports in by_event.items():
+                found = [pair(report, *direction) for report in reports]
+                if not all(found):
+                    continue
+                first, name = found[0], " -> ".join(direction)
+                recalls = [p["recall_at_10"]["value"] for p in found]
+                row([event, len(found), name, first["queries"], first["candidates"], spread(recalls), f"{first['recall_at_10']['chance']:.1f}",
+                     spread([p["median_rank"]["value"] for p in found]), f"{first['median_rank']['chance']:.0f}"])
+                hits.append((first["queries"], recalls))
+                by_chance += first["queries"] * first["recall_at_10"]["chance"]
+                queries += first["queries"]
+            seeds = min(len(recalls) for _, recalls in hits)
+            pooled = [sum(n * recalls[i] for n, recalls in hits) / queries for i in range(seeds)]
+            row(["all", seeds, " -> ".join(direction), queries, "", spread(pooled), f"{by_chance / queries:.1f}", "", ""])
 
 
 def main():
