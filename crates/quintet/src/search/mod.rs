@@ -1,4 +1,4 @@
-//! "Which posts are nearest to these?": exactly ([`exact`]) or nearly, through an index ([`Ivf`]).
+//! "Which posts are nearest to these?": exactly or nearly, through an index ([`Ivf`]).
 //!
 //! [`Vectors::read`] takes one column of a file that `quintet embed` wrote: a component, or the average of all. Posts
 //! ask with one column and are found by another, so a text finds images. A post never finds itself.

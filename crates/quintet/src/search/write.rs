@@ -44,7 +44,7 @@ pub fn rows<'a>(asking: &'a Vectors, vectors: &'a Vectors, found: &'a Found) -> 
 /// Rows of a Parquet batch.
 const BATCH: usize = 1 << 16;
 
-/// Whether [`write`] knows how to write `path`: better asked before the search than after.
+/// Whether [`write()`] knows how to write `path`: better asked before the search than after.
 ///
 /// # Errors
 /// If the extension is neither `.parquet` nor `.jsonl`.
