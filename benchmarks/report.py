@@ -76,7 +76,7 @@ def users(record):
 
 
 def images(record):
-    yield f"## Image features, {record['threads']} threads\n"
+    yield f"## Image features, {record['threads']} thread{'s' * (record['threads'] > 1)}\n"
     yield f"{record['encoder']} on the same prepared images (network) and from JPEG files (pipeline); onnxruntime {record['onnxruntime']}.\n"
     rows = []
     for what, row in record["rows"].items():
