@@ -52,7 +52,10 @@ def steps(record, title):
 
 
 def embed(record):
-    yield from step(record, "Embedding posts, features cached")
+    size = record["size"]
+    yield "## Embedding posts, features cached\n"
+    yield (f"Batches of 256 posts with five components from 500 places, {size['neighbours']} neighbour texts each, {size['words']} words of "
+           f"{size['word_dim']}, joint dimension {size['dim']}; {record['threads']} threads; PyTorch {record['torch']}.\n")
     yield from table(["side", "posts per second"], [(name, round(n)) for name, n in record["posts per second"].items()])
     yield from ratios(record)
 

@@ -1,3 +1,5 @@
+//! Exact search and the index on small made-up vectors.
+
 use quintet_kernels::rng::Rng;
 
 use super::vectors::to_unit_length;

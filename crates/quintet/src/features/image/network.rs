@@ -47,7 +47,8 @@ impl Network {
     fn general(model: Model, preprocessing: &Preprocessing) -> Result<Network> {
         let &[input] = model.input_ids() else {
             let message = format!("an image encoder has one input, this network has {}", model.input_ids().len());
-            return Err(Error::input(message));
+            let way_out = "the file may be empty or cut short: export it again (docs/encoders.md)";
+            return Err(Error::input(message).help(way_out));
         };
         let output = match &preprocessing.output {
             Some(name) => model.find_node(name).ok_or_else(|| unknown_output(&model, name))?,
