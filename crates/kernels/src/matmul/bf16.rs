@@ -7,10 +7,10 @@ use crate::simd::Task;
 
 /// Rounds to bfloat16; subnormal numbers become zero.
 #[inline(always)]
-fn round(x: f32) -> u32 {
+pub(super) fn round(x: f32) -> u32 {
     let bits = x.to_bits();
     let nearest = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
-    let number = if nearest & 0x7f80 == 0 { nearest & 0x8000 } else { nearest };
+    let number = if bits & 0x7f80_0000 == 0 { nearest & 0x8000 } else { nearest };
     if x.is_nan() { (bits >> 16) | 0x40 } else { number }
 }
 
@@ -67,6 +67,7 @@ mod tests {
             (f32::MAX, 0x7f80),
             (f32::INFINITY, 0x7f80),
             (1e-40, 0),
+            (f32::MIN_POSITIVE - 1e-45, 0),
             (-1e-40, 0x8000),
         ];
         for (x, expected) in cases {

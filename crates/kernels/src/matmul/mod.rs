@@ -16,12 +16,15 @@ mod pack;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod transpose;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 use crate::scratch::Scratch;
 use crate::simd::Level;
 use crate::threads::Shared;
 use pack::How;
 use rayon::prelude::*;
+use std::ops::Range;
 pub(crate) use tile::COLS;
 use tile::{ROWS, Tile};
 
@@ -133,8 +136,9 @@ pub fn matmul_packed(c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
 
 /// Most steps of k that a tile takes at a time: 48 columns of them (30 KiB) stay in the first-level cache.
 const DEPTH: usize = 160;
-/// Rows of C in a task: their part of A stays in the second-level cache.
+/// Most rows of C in a task, and most steps of k at a time: their part of A (640 KiB) stays in the second-level cache.
 const TASK_ROWS: usize = 32 * ROWS;
+const BLOCK: usize = 4 * DEPTH;
 /// Products with at least this many multiplications (10 to 20 microseconds) are shared between threads.
 const PARALLEL: usize = 1 << 21;
 
@@ -150,14 +154,15 @@ fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
         return;
     }
     let a = pack::pack_a(a, b.precision, How::Shared);
-    let (row_tasks, panels) = (m.div_ceil(TASK_ROWS), n.div_ceil(COLS));
+    let (row_panels, panels) = (m.div_ceil(ROWS), n.div_ceil(COLS));
+    let row_tasks = m.div_ceil(TASK_ROWS);
     // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();
     let col_tasks = panels.min((4 * threads).div_ceil(row_tasks));
     let c = Shared::new(c);
     let task = |task: usize| {
         let (row_task, col_task) = (task / col_tasks, task % col_tasks);
-        let rows = row_task * TASK_ROWS..m.min((row_task + 1) * TASK_ROWS);
+        let rows = row_panels * row_task / row_tasks * ROWS..m.min(row_panels * (row_task + 1) / row_tasks * ROWS);
         let cols = panels * col_task / col_tasks..panels * (col_task + 1) / col_tasks;
         // SAFETY: the tasks' blocks of rows and panels are disjoint and lie in C; both operands are packed.
         unsafe { block(level, c, &a, b, rows, cols, accumulate) };
@@ -179,35 +184,42 @@ unsafe fn block(
     c: Shared<f32>,
     a: &[f32],
     b: &PackedB,
-    rows: std::ops::Range<usize>,
-    panels: std::ops::Range<usize>,
+    rows: Range<usize>,
+    panels: Range<usize>,
     accumulate: bool,
 ) {
     let PackedB { n, precision, .. } = *b;
     let steps = precision.steps(b.k);
-    // Even parts: a short last one would move C for little work.
-    let part = steps.div_ceil(steps.div_ceil(DEPTH));
-    for from in (0..steps).step_by(part) {
-        let depth = part.min(steps - from);
+    for from in evenly(0..steps, BLOCK) {
         for panel in panels.clone() {
             let col = panel * COLS;
-            for row in rows.clone().step_by(ROWS) {
-                // SAFETY: panel `p` of a packed operand starts at `p * steps * width`; the tile is cut to C's edges.
-                unsafe {
-                    let tile = Tile {
-                        c: c.at(row * n + col),
-                        stride: n,
-                        rows: ROWS.min(rows.end - row),
-                        cols: COLS.min(n - col),
-                        accumulate: accumulate || from > 0,
-                    };
-                    let a = a.as_ptr().add((row / ROWS * steps + from) * ROWS);
-                    let b = b.panels.as_ptr().add((panel * steps + from) * COLS);
-                    tile::tile(level, precision, depth, a, b, tile);
+            // The panel's part of B stays in the first-level cache, its block of C in the second.
+            for part in evenly(from.clone(), DEPTH) {
+                for row in rows.clone().step_by(ROWS) {
+                    // SAFETY: panel `p` of a packed operand starts at `p * steps * width`; the tile is cut to C's edges.
+                    unsafe {
+                        let tile = Tile {
+                            c: c.at(row * n + col),
+                            stride: n,
+                            rows: ROWS.min(rows.end - row),
+                            cols: COLS.min(n - col),
+                            accumulate: accumulate || part.start > 0,
+                        };
+                        let a = a.as_ptr().add((row / ROWS * steps + part.start) * ROWS);
+                        let b = b.panels.as_ptr().add((panel * steps + part.start) * COLS);
+                        tile::tile(level, precision, part.len(), a, b, tile);
+                    }
                 }
             }
         }
     }
+}
+
+/// `range` in the fewest parts of at most `most`, nearly equal: a short last one would move C for little work.
+fn evenly(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let (start, len) = (range.start, range.len());
+    let parts = len.div_ceil(most);
+    (0..parts).map(move |i| start + len * i / parts..start + len * (i + 1) / parts)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ fn plain(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) 
             } else {
                 for k in (0..a.cols.next_multiple_of(2)).map(|k| k ^ 1) {
                     let factors = if k < a.cols { [at(a, i, k), at(b, k, j)] } else { [0.0; 2] };
-                    let [x, y] = factors.map(|factor| flush(round(factor)));
+                    let [x, y] = factors.map(|factor| round(flush(factor)));
                     *sum = flush(x.mul_add(y, flush(*sum)));
                 }
             }

@@ -13,7 +13,13 @@ pub(crate) const LANES: usize = 16;
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANES] {
     // SAFETY: the caller's promise.
-    let r: [__m512; LANES] = std::array::from_fn(|i| unsafe { _mm512_loadu_ps(rows.add(i * stride)) });
+    transposed(std::array::from_fn(|i| unsafe { _mm512_loadu_ps(rows.add(i * stride)) }))
+}
+
+/// Element p of the result holds value p of each row.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn transposed(r: [__m512; LANES]) -> [__m512; LANES] {
     // Pairs of rows, then fours of rows: each 128-bit lane then holds one column of four rows.
     let pairs: [__m512; LANES] = std::array::from_fn(|i| {
         let (a, b) = (r[i / 2 * 2], r[i / 2 * 2 + 1]);
@@ -42,23 +48,4 @@ pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANE
             _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b)
         }
     })
-}
-
-/// Writes the first `columns / 16 * 16` columns of 16 rows to `out`, column p at `out + p * width`; returns how many.
-///
-/// # Safety
-/// The processor must have AVX-512 F; row i must hold `columns` values from `rows + i * stride` on, and `out` must take
-/// 16 values at each multiple of `width` below `columns * width`.
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pack(rows: *const f32, stride: usize, columns: usize, out: *mut f32, width: usize) -> usize {
-    let whole = columns / LANES * LANES;
-    for from in (0..whole).step_by(LANES) {
-        // SAFETY: the caller's promises, for columns below `columns`.
-        unsafe {
-            for (p, column) in transpose(rows.add(from), stride).into_iter().enumerate() {
-                _mm512_storeu_ps(out.add((from + p) * width), column);
-            }
-        }
-    }
-    whole
 }
