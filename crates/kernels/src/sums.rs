@@ -3,11 +3,12 @@
 use crate::simd::{self, Task};
 use crate::threads::rows_per_job;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Values of a chunk; the chunks' sums are added in order.
 const CHUNK: usize = 1 << 14;
-/// Columns summed by one job: two cache lines of each row.
-const COLUMNS: usize = 32;
+/// Rows that are summed by themselves.
+const ROWS: usize = 256;
 /// Independent partial sums, so that the loop vectorises.
 const LANES: usize = 16;
 
@@ -41,49 +42,52 @@ impl Task for Dot<'_> {
     }
 }
 
-/// Sums of the columns of the row-major matrix `values` `[rows, cols]`, each added from the first row to the last.
+/// Sums of the columns of the row-major matrix `values` `[rows, cols]`: of [`ROWS`] rows at a time, then of these sums.
 ///
 /// # Panics
 /// If `values` is not whole rows.
 pub fn column_sums(values: &[f32], cols: usize) -> Vec<f32> {
-    assert!(cols == 0 || values.len().is_multiple_of(cols), "{} values are not rows of {cols}", values.len());
-    let mut sums = vec![0.0; cols];
-    let rows = values.len().checked_div(cols).unwrap_or(0);
-    let blocks = sums.par_chunks_mut(COLUMNS).with_min_len(rows_per_job(rows * COLUMNS));
-    blocks.enumerate().for_each(|(i, sums)| {
-        simd::run(Columns { sums, values, cols, from: i * COLUMNS });
-    });
+    sums_of_columns(values, cols, 0..cols)
+}
+
+/// [`column_sums`] of the columns `columns` of a matrix whose rows hold `stride` values.
+///
+/// # Panics
+/// If `values` is not whole rows, or the columns are not among them.
+pub(crate) fn sums_of_columns(values: &[f32], stride: usize, columns: Range<usize>) -> Vec<f32> {
+    let mut sums = vec![0.0; columns.len()];
+    if columns.is_empty() {
+        return sums;
+    }
+    assert!(values.len().is_multiple_of(stride), "{} values are not rows of {stride}", values.len());
+    let block = |rows: &[f32]| {
+        let mut sums = vec![0.0; columns.len()];
+        for row in rows.chunks_exact(stride) {
+            simd::run(Add { sum: &mut sums, values: &row[columns.clone()] });
+        }
+        sums
+    };
+    let jobs = values.par_chunks(ROWS * stride).with_min_len(rows_per_job(ROWS * columns.len()));
+    for of_block in jobs.map(block).collect::<Vec<_>>() {
+        simd::run(Add { sum: &mut sums, values: &of_block });
+    }
     sums
 }
 
-struct Columns<'a> {
-    sums: &'a mut [f32],
-    values: &'a [f32],
-    cols: usize,
-    from: usize,
+/// Adds `values` to `sum`, as many.
+pub(crate) struct Add<'a> {
+    pub(crate) sum: &'a mut [f32],
+    pub(crate) values: &'a [f32],
 }
 
-impl Task for Columns<'_> {
+impl Task for Add<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        // A whole block in registers; the last one may be narrower.
-        let mut sums = [0f32; COLUMNS];
-        let width = self.sums.len();
-        for row in self.values.chunks_exact(self.cols) {
-            let row = &row[self.from..][..width];
-            if let Some(row) = row.first_chunk::<COLUMNS>() {
-                for (sum, value) in sums.iter_mut().zip(row) {
-                    *sum += value;
-                }
-            } else {
-                for (sum, value) in sums.iter_mut().zip(row) {
-                    *sum += value;
-                }
-            }
+        for (sum, value) in self.sum.iter_mut().zip(self.values) {
+            *sum += value;
         }
-        self.sums.copy_from_slice(&sums[..width]);
     }
 }
 
@@ -97,14 +101,20 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn columns_are_added_in_order((rows, cols) in (0usize..20, 1usize..100), seed: u64) {
+        fn columns_are_added_in_order((rows, cols) in (0usize..700, 1usize..60), from in 0usize..60, seed: u64) {
             let mut rng = Rng::new(seed, &[]);
             let values: Vec<f32> = (0..rows * cols).map(|_| rng.uniform(-1.0, 1.0)).collect();
             let mut expected = vec![0f32; cols];
-            for row in values.chunks(cols) {
-                expected.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            for block in values.chunks(256 * cols) {
+                let mut sums = vec![0f32; cols];
+                for row in block.chunks(cols) {
+                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                }
+                expected.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
             }
-            prop_assert_eq!(column_sums(&values, cols), expected);
+            prop_assert_eq!(&column_sums(&values, cols), &expected);
+            let from = from.min(cols);
+            prop_assert_eq!(sums_of_columns(&values, cols, from..cols), expected.split_off(from));
         }
 
         #[test]

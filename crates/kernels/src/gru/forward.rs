@@ -5,7 +5,7 @@ use crate::math::{sigmoid, tanh};
 use crate::matmul::{Mat, PackedB, matmul_as, matmul_packed};
 use crate::scratch::Scratch;
 use crate::simd;
-use crate::threads::rows_per_job;
+use crate::threads::{Shared, rows_per_job};
 use rayon::prelude::*;
 
 /// Last states `[sequences, h]` in the caller's order, and what [`super::backward`] needs. `x` is
@@ -14,37 +14,20 @@ use rayon::prelude::*;
 /// # Panics
 /// If a slice doesn't have the shape that [`Weights`] and the plan say.
 pub fn forward(plan: &Plan, x: &[f32], weights: &Weights) -> (Vec<f32>, Saved) {
-    let h = weights.h;
-    let cell = Cell::new(plan, x, weights);
-    let mut saved = Saved { gates: Scratch::new(plan.tokens() * 4 * h), states: Scratch::new(plan.tokens() * h) };
-    let mut products = Scratch::zeros(plan.len() * 3 * h);
-    let zeros = vec![0.0; h];
-    for (step, &running) in plan.sizes.iter().enumerate() {
-        let from = plan.offsets[step];
-        let (before, states) = saved.states.split_at_mut(from * h);
-        let before = &before[step.checked_sub(1).map_or(0, |last| plan.offsets[last]) * h..];
-        let products = &mut products[..running * 3 * h];
-        if step > 0 {
-            matmul_packed(products, Mat::new(before, running, h), &cell.recurrent, false);
-        }
-        let jobs = (
-            states[..running * h].par_chunks_mut(h),
-            saved.gates[from * 4 * h..][..running * 4 * h].par_chunks_mut(4 * h),
-            products.par_chunks(3 * h),
-            &plan.rows[from..from + running],
-        );
-        jobs.into_par_iter().with_min_len(rows_per_job(h)).enumerate().for_each(
-            |(i, (state, gates, product, &row))| {
-                let old = if step > 0 { &before[i * h..][..h] } else { &zeros };
-                simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: Some(gates) });
-            },
-        );
-    }
+    let (h, first) = (weights.h, plan.at(0).len());
+    let mut saved =
+        Saved { gates: Scratch::new(plan.nodes() * 4 * h), before: Scratch::new((plan.nodes() - first) * h) };
+    let Saved { gates, before } = &mut saved;
     let mut last = vec![0.0; plan.len() * h];
-    for (sorted, &place) in plan.order.iter().enumerate() {
-        if let Some(position) = plan.last(sorted) {
-            last[place * h..][..h].copy_from_slice(&saved.states[position * h..][..h]);
-        }
+    let mut cell = Cell::new(plan, x, weights);
+    let (mut before, mut after) = (&mut [][..], &mut before[..]);
+    for depth in 0..plan.longest() {
+        let next;
+        (next, after) = after.split_at_mut(plan.at(depth + 1).len() * h);
+        let nodes = plan.at(depth);
+        let gates = &mut gates[nodes.start * 4 * h..nodes.end * 4 * h];
+        cell.step(plan, depth, before, next, &mut last, gates.par_chunks_mut(4 * h).map(Some));
+        before = next;
     }
     (last, saved)
 }
@@ -55,32 +38,21 @@ pub fn forward(plan: &Plan, x: &[f32], weights: &Weights) -> (Vec<f32>, Saved) {
 /// As [`forward`].
 pub fn infer(plan: &Plan, x: &[f32], weights: &Weights) -> Vec<f32> {
     let h = weights.h;
-    let cell = Cell::new(plan, x, weights);
-    let mut states = vec![0.0; plan.len() * h];
-    let mut products = Scratch::zeros(plan.len() * 3 * h);
-    for (step, &running) in plan.sizes.iter().enumerate() {
-        let products = &mut products[..running * 3 * h];
-        if step > 0 {
-            matmul_packed(products, Mat::new(&states, running, h), &cell.recurrent, false);
-        }
-        let rows = &plan.rows[plan.offsets[step]..][..running];
-        let jobs = (states[..running * h].par_chunks_mut(h), products.par_chunks(3 * h), rows);
-        jobs.into_par_iter().with_min_len(rows_per_job(h)).for_each_init(
-            || vec![0.0; h],
-            |old, (state, product, &row)| {
-                old.copy_from_slice(state);
-                simd::run(Gates { input: cell.input(row), product, bias: &cell.bias, old, state, gates: None });
-            },
-        );
-    }
+    let widest = (1..plan.longest()).map(|depth| plan.at(depth).len()).max().unwrap_or(0);
+    let (mut before, mut after) = (Scratch::new(widest * h), Scratch::new(widest * h));
     let mut last = vec![0.0; plan.len() * h];
-    for (sorted, &place) in plan.order.iter().enumerate() {
-        last[place * h..][..h].copy_from_slice(&states[sorted * h..][..h]);
+    let mut cell = Cell::new(plan, x, weights);
+    for depth in 0..plan.longest() {
+        let nodes = plan.at(depth).len();
+        let gates = (0..nodes).into_par_iter().map(|_| None);
+        let next = &mut after[..plan.at(depth + 1).len() * h];
+        cell.step(plan, depth, &before[..if depth > 0 { nodes * h } else { 0 }], next, &mut last, gates);
+        std::mem::swap(&mut before, &mut after);
     }
     last
 }
 
-/// What doesn't change from step to step.
+/// What doesn't change from step to step, and room for the products of one.
 struct Cell {
     /// `[distinct tokens, 3 h]`: W_ih x.
     inputs: Scratch,
@@ -88,6 +60,9 @@ struct Cell {
     recurrent: PackedB,
     /// `[4 h]`: b_ir + b_hr, b_iz + b_hz, b_in, b_hn.
     bias: Vec<f32>,
+    /// `[nodes of a length, 3 h]`: W_hh h.
+    products: Scratch,
+    zeros: Vec<f32>,
     h: usize,
 }
 
@@ -101,17 +76,62 @@ impl Cell {
         let mut bias: Vec<f32> = weights.b_ih.iter().zip(weights.b_hh).map(|(i, h)| i + h).collect();
         bias[2 * h..].copy_from_slice(&weights.b_ih[2 * h..]);
         bias.extend_from_slice(&weights.b_hh[2 * h..]);
-        // A product with the zero state is skipped, so the weights are needed from the second step on.
-        let recurrent = if plan.sizes.len() > 1 { Mat::new(weights.w_hh, 3 * h, h).t() } else { Mat::new(&[], 0, 0) };
-        Self { inputs, recurrent: PackedB::new(recurrent, precision), bias, h }
+        // A product with the zero state is skipped, so the weights are needed from the second token on.
+        let recurrent = if plan.longest() > 1 { Mat::new(weights.w_hh, 3 * h, h).t() } else { Mat::new(&[], 0, 0) };
+        let widest = (1..plan.longest()).map(|depth| plan.at(depth).len()).max().unwrap_or(0);
+        Self {
+            inputs,
+            recurrent: PackedB::new(recurrent, precision),
+            bias,
+            products: Scratch::new(widest * 3 * h),
+            zeros: vec![0.0; 3 * h],
+            h,
+        }
     }
 
-    fn input(&self, row: u32) -> &[f32] {
-        &self.inputs[row as usize * 3 * self.h..][..3 * self.h]
+    /// The states of the nodes of length `depth + 1` from those `before` them `[nodes, h]` (none at depth 0), written
+    /// where they are needed: before each child, `after` `[nodes one longer, h]`, and to the sequences that end, `last`.
+    fn step<'a>(
+        &mut self,
+        plan: &Plan,
+        depth: usize,
+        before: &[f32],
+        after: &mut [f32],
+        last: &mut [f32],
+        gates: impl IndexedParallelIterator<Item = Option<&'a mut [f32]>>,
+    ) {
+        let (h, nodes, children) = (self.h, plan.at(depth), plan.at(depth + 1));
+        let products = &mut self.products[..if depth > 0 { nodes.len() * 3 * h } else { 0 }];
+        if depth > 0 {
+            matmul_packed(products, Mat::new(before, nodes.len(), h), &self.recurrent, false);
+        }
+        let (cell, products) = (&*self, &self.products[..]);
+        let (after, last) = (Shared::new(after), Shared::new(last));
+        gates.with_min_len(rows_per_job(h)).enumerate().for_each_init(
+            || vec![0.0; h],
+            |state, (i, gates)| {
+                let node = nodes.start + i;
+                let (old, product) = if depth > 0 {
+                    (&before[i * h..][..h], &products[i * 3 * h..][..3 * h])
+                } else {
+                    (&cell.zeros[..h], &cell.zeros[..])
+                };
+                let input = &cell.inputs[plan.rows[node] as usize * 3 * h..][..3 * h];
+                simd::run(Gates { input, product, bias: &cell.bias, old, state, gates });
+                for child in plan.children(node) {
+                    // SAFETY: a node has one parent, so nobody else writes its row; the rows are those of `children`.
+                    unsafe { after.slice((child - children.start) * h, h) }.copy_from_slice(state);
+                }
+                for &sequence in plan.ended(node) {
+                    // SAFETY: a sequence ends with one node; there are as many rows as sequences.
+                    unsafe { last.slice(sequence as usize * h, h) }.copy_from_slice(state);
+                }
+            },
+        );
     }
 }
 
-/// The gates of one sequence at one step.
+/// The gates of one node.
 struct Gates<'a> {
     /// `[3 h]`: W_ih x.
     input: &'a [f32],

@@ -3,8 +3,8 @@
 //! r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
 //! n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1 - z) * n + z * h, first h = 0.
 //!
-//! The input product is computed once per distinct token, and the gradient of the recurrent weights in one product over
-//! all steps. The state of a sequence is the same bits in any batch and at any number of threads, and so are the
+//! The input product is computed once per distinct token, everything after it once per distinct beginning of a sequence,
+//! and the gradient of the recurrent weights in one product over all of them. The state of a sequence is the same bits in any batch and at any number of threads, and so are the
 //! gradients of a batch.
 
 mod backward;
@@ -50,10 +50,10 @@ impl Weights<'_> {
 /// What [`backward`] needs of a [`forward`].
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
-    /// `[tokens, 4 h]`: r, z, n and W_hn h + b_hn of each packed position.
+    /// `[nodes, 4 h]`: r, z, n and W_hn h + b_hn of each node of the plan.
     gates: Scratch,
-    /// `[tokens, h]`: the state after each packed position.
-    states: Scratch,
+    /// `[nodes of more than one token, h]`: the state before each.
+    before: Scratch,
 }
 
 /// Gradients of a batch.

@@ -74,6 +74,11 @@ impl Optimiser {
 
     /// One step on `batch`; the network's weights change in place.
     pub fn step(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
+        // One way into the thread pool instead of one for each of some 500 parallel loops.
+        rayon::scope(|_| self.step_in_pool(network, batch, settings))
+    }
+
+    fn step_in_pool(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
         let (report, gradients) = self.differentiate(network, batch, settings);
         if !report.gradient_norm.is_finite() {
             return report;
