@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from common import Quintet, interleave, ratio, save, seconds, timed
-from step import BATCHES, SIZES, Joint, prepare, tensors, zipf
+from step import SIZES, Joint, prepare, tensors, zipf
+
+BATCHES = 4
 
 POSTS, PLACES = 256, 500
 

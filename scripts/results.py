@@ -45,6 +45,7 @@ def experiments():
     union = [*MVSA, ["--source", "vmu"], *VMU]
     for seed in ("seed=1", "seed=2", "seed=3"):
         at = seed[-1]
+        yield f"flickr8k/leave-one-out/max-of-hinges in bf16/{at}", "flickr8k", "flickr8k.toml", [*FLICKR["max-of-hinges"], "loss.average=leave-one-out", "model.precision=bf16", seed], [[]]
         for average in AVERAGES:
             for name, keys in FLICKR.items():
                 yield f"flickr8k/{average}/{name}/{at}", "flickr8k", "flickr8k.toml", [*keys, f"loss.average={average}", seed], [[]]

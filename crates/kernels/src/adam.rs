@@ -70,24 +70,31 @@ impl Adam {
         rows: &[u32],
         gradient: &[f32],
     ) {
-        assert_eq!([m.len(), v.len()], [parameter.len(); 2], "parameter and moments must have the same length");
         assert_eq!(gradient.len(), rows.len() * dim, "the gradient must be [rows, dim]");
-        let mut sorted = rows.to_vec();
-        sorted.sort_unstable();
-        assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]), "a row is named twice");
-        assert!(sorted.last().is_none_or(|&row| (row as usize + 1) * dim <= parameter.len()), "a row is out of range");
-        if dim == 0 {
-            return;
-        }
         let factors = self.factors();
-        let (parameter, m, v) = (Shared::new(parameter), Shared::new(m), Shared::new(v));
-        let jobs = (rows, gradient.par_chunks(dim)).into_par_iter().with_min_len(rows_per_job(dim));
-        jobs.for_each(|(&row, gradient)| {
-            let start = row as usize * dim;
-            // SAFETY: every row lies in the three slices and is named once, both checked above.
-            let (parameter, m, v) = unsafe { (parameter.slice(start, dim), m.slice(start, dim), v.slice(start, dim)) };
-            simd::run(Update { parameter, m, v, gradient, factors });
+        each_row([parameter, m, v], dim, rows, |i, [parameter, m, v]| {
+            simd::run(Update { parameter, m, v, gradient: &gradient[i * dim..][..dim], factors });
         });
+    }
+
+    /// [`Adam::rows`] with a gradient of zero, the same bits: the rows move by their momentum. For each row whether a value
+    /// changed. If none did, none will in later steps without gradient at no higher learning rate, because each step is
+    /// then shorter than the one before; only the moments go on to decay ([`Adam::decay`]).
+    ///
+    /// # Panics
+    /// As [`Adam::rows`].
+    pub fn coast(&self, parameter: &mut [f32], m: &mut [f32], v: &mut [f32], dim: usize, rows: &[u32]) -> Vec<bool> {
+        let factors = self.factors();
+        each_row([parameter, m, v], dim, rows, |_, [parameter, m, v]| simd::run(Coast { parameter, m, v, factors }))
+    }
+
+    /// What `steps` steps with a gradient of zero do to moments, the same bits.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn decay(&self, m: &mut [f32], v: &mut [f32], steps: u64) {
+        assert_eq!(m.len(), v.len(), "as many first moments as second ones");
+        simd::run(Decay { m, v, steps, factors: self.factors() });
     }
 
     /// The scalars of the update, computed in f64.
@@ -105,6 +112,25 @@ impl Adam {
             eps: self.eps as f32,
         }
     }
+}
+
+/// `f` of the number and the three slices of each of `rows`, in parallel.
+fn each_row<R: Send>(
+    slices: [&mut [f32]; 3],
+    dim: usize,
+    rows: &[u32],
+    f: impl Fn(usize, [&mut [f32]; 3]) -> R + Sync,
+) -> Vec<R> {
+    let len = slices[0].len();
+    assert!(slices.iter().all(|slice| slice.len() == len), "parameter and moments must have the same length");
+    let mut sorted = rows.to_vec();
+    sorted.sort_unstable();
+    assert!(sorted.windows(2).all(|pair| pair[0] < pair[1]), "a row is named twice");
+    assert!(sorted.last().is_none_or(|&row| (row as usize + 1) * dim <= len), "a row is out of range");
+    let slices = slices.map(Shared::new);
+    let jobs = rows.par_iter().with_min_len(rows_per_job(dim)).enumerate();
+    // SAFETY: every row lies in the three slices and is named once, both checked above.
+    jobs.map(|(i, &row)| f(i, slices.map(|slice| unsafe { slice.slice(row as usize * dim, dim) }))).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -142,6 +168,67 @@ impl Task for Update<'_> {
             m[i] = if moved.abs() < TINY { 0.0 } else { moved };
             v[i] = v[i] * beta2 + g * g * new2;
             parameter[i] -= rate * m[i] / (v[i].sqrt() / root + eps);
+        }
+    }
+}
+
+struct Coast<'a> {
+    parameter: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    factors: Factors,
+}
+
+impl Task for Coast<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Factors { beta1, beta2, rate, root, eps, .. } = self.factors;
+        let len = self.parameter.len();
+        let (parameter, m, v) = (&mut self.parameter[..len], &mut self.m[..len], &mut self.v[..len]);
+        let mut changed = false;
+        for i in 0..len {
+            (m[i], v[i]) = (decayed(m[i], beta1), v[i] * beta2);
+            let before = parameter[i];
+            parameter[i] -= rate * m[i] / (v[i].sqrt() / root + eps);
+            changed |= parameter[i] != before;
+        }
+        changed
+    }
+}
+
+/// A first moment after a step without gradient.
+#[inline(always)]
+fn decayed(m: f32, beta1: f32) -> f32 {
+    let moved = m * beta1;
+    if moved.abs() < TINY { 0.0 } else { moved }
+}
+
+struct Decay<'a> {
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    steps: u64,
+    factors: Factors,
+}
+
+impl Task for Decay<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Factors { beta1, beta2, .. } = self.factors;
+        // Few enough to stay in registers for all steps.
+        for v in self.v.chunks_mut(64) {
+            (0..self.steps).for_each(|_| v.iter_mut().for_each(|v| *v *= beta2));
+        }
+        for m in self.m.chunks_mut(64) {
+            for _ in 0..self.steps {
+                if m.iter().all(|&m| m == 0.0) {
+                    break;
+                }
+                m.iter_mut().for_each(|m| *m = decayed(*m, beta1));
+            }
         }
     }
 }
@@ -200,6 +287,39 @@ mod tests {
                 adam.dense(&mut p3[range.clone()], &mut m3[range.clone()], &mut v3[range], &g[i * dim..][..dim]);
             }
             prop_assert!(p2 == p3 && m2 == m3 && v2 == v3);
+        }
+    }
+
+    /// Rows that stopped moving have the moments, and the place, that going on would have given them.
+    #[test]
+    fn rows_without_gradient_come_to_rest() {
+        let (dim, rows, steps) = (70, [2u32, 0], 700);
+        let mut rng = Rng::new(3, &[]);
+        let [mut p, mut m, mut v] = [(); 3].map(|()| values(&mut rng, 3 * dim, -1.0));
+        v.iter_mut().for_each(|v| *v = v.abs());
+        let (mut p2, mut m2, mut v2) = (p.clone(), m.clone(), v.clone());
+        let (mut rest, mut ends) = ([None; 2], Vec::new());
+        for step in 1..=steps {
+            let adam = Adam::new(0.01, step);
+            let before = p.clone();
+            adam.rows(&mut p, &mut m, &mut v, dim, &rows, &vec![0.0; 2 * dim]);
+            let moved = adam.coast(&mut p2, &mut m2, &mut v2, dim, &rows);
+            assert!(p == p2 && m == m2 && v == v2, "step {step}");
+            for (i, &row) in rows.iter().enumerate() {
+                let range = row as usize * dim..(row as usize + 1) * dim;
+                assert_eq!(moved[i], before[range.clone()] != p[range.clone()]);
+                assert!(!(moved[i] && rest[i].is_some()), "row {row} moved again");
+                if !moved[i] && rest[i].is_none() {
+                    rest[i] = Some(step);
+                    ends.push((step, range.clone(), m[range.clone()].to_vec(), v[range].to_vec()));
+                }
+            }
+        }
+        assert_eq!(ends.len(), 2);
+        for (step, range, mut m_then, mut v_then) in ends {
+            assert!((50..400).contains(&step), "{step}");
+            Adam::new(0.0, step).decay(&mut m_then, &mut v_then, steps - step);
+            assert!(m_then == m[range.clone()] && v_then == v[range]);
         }
     }
 

@@ -6,12 +6,14 @@ use quintet_kernels::adam::Adam;
 pub(super) struct Moments {
     pub name: String,
     pub shape: Vec<usize>,
-    /// Means of the gradient.
+    /// Means of the gradient; those of sleeping rows are behind ([`Moments::after`]).
     pub first: Vec<f32>,
-    /// Means of the squared gradient; those of sleeping rows are behind ([`Moments::second_after`]).
+    /// Means of the squared gradient; likewise.
     pub second: Vec<f32>,
     /// Embedding tables only.
     pub rows: Option<Vec<Row>>,
+    /// Learning rate of the last step.
+    learning_rate: f64,
 }
 
 /// What a row of an embedding table needs at a step in which it has no gradient.
@@ -21,8 +23,8 @@ pub(super) enum Row {
     Fresh,
     /// It moves by its momentum.
     Coasting,
-    /// The first moment is zero, so the row stays where it is; only its second moment decays, which waits until the row
-    /// has a gradient again. The number of the last step that is in the second moment.
+    /// Its momentum has become too small to move it; only its moments decay, which waits until the row has a gradient
+    /// again. The number of the last step that is in the moments.
     Asleep(u64),
 }
 
@@ -43,17 +45,12 @@ impl Gradient {
     }
 }
 
-/// Rows without gradient that are updated in one call; their zeros stay in the cache.
-const TOGETHER: usize = 1024;
-/// Steps between two looks for rows that can sleep.
-const LOOK_EVERY: u64 = 64;
-
 impl Moments {
     /// Zero moments; `is_table`: an embedding table, whose gradients come by rows.
     pub fn new(name: String, shape: Vec<usize>, is_table: bool) -> Moments {
         let length = shape.iter().product();
         let rows = is_table.then(|| vec![Row::Fresh; shape[0]]);
-        Moments { name, shape, first: vec![0.0; length], second: vec![0.0; length], rows }
+        Moments { name, shape, first: vec![0.0; length], second: vec![0.0; length], rows, learning_rate: 0.0 }
     }
 
     /// Applies one step to the weight's `values`.
@@ -73,40 +70,43 @@ impl Moments {
 
     fn update_table(&mut self, values: &mut [f32], read: &[u32], gradient: &[f32], adam: &Adam) {
         let dim = self.dim();
-        let Some(rows) = &mut self.rows else { return };
-        for &row in read {
-            let row = row as usize;
-            if let Row::Asleep(since) = rows[row] {
-                decay(&mut self.second[row * dim..(row + 1) * dim], adam.step - 1 - since, adam);
+        let Moments { first, second, rows: Some(rows), learning_rate, .. } = self else { return };
+        let mut wake = |row: &mut Row, at: usize| {
+            if let Row::Asleep(since) = *row {
+                let range = at * dim..(at + 1) * dim;
+                adam.decay(&mut first[range.clone()], &mut second[range], adam.step - 1 - since);
+                *row = Row::Coasting;
             }
+        };
+        // At a higher rate a small momentum may move a row again.
+        if adam.learning_rate > *learning_rate {
+            rows.iter_mut().enumerate().for_each(|(at, row)| wake(row, at));
+        }
+        *learning_rate = adam.learning_rate;
+        for &row in read {
+            wake(&mut rows[row as usize], row as usize);
             // Taken out of the coasting rows of this step.
-            rows[row] = Row::Fresh;
+            rows[row as usize] = Row::Fresh;
         }
         let coasting: Vec<u32> = (0..rows.len() as u32).filter(|&row| rows[row as usize] == Row::Coasting).collect();
-        let zeros = vec![0.0; TOGETHER.min(coasting.len()) * dim];
-        for some in coasting.chunks(TOGETHER) {
-            adam.rows(values, &mut self.first, &mut self.second, dim, some, &zeros[..some.len() * dim]);
+        let moved = adam.coast(values, first, second, dim, &coasting);
+        for (&row, _) in coasting.iter().zip(moved).filter(|(_, moved)| !moved) {
+            rows[row as usize] = Row::Asleep(adam.step);
         }
-        adam.rows(values, &mut self.first, &mut self.second, dim, read, gradient);
+        adam.rows(values, first, second, dim, read, gradient);
         read.iter().for_each(|&row| rows[row as usize] = Row::Coasting);
-        if adam.step.is_multiple_of(LOOK_EVERY) {
-            for (row, first) in rows.iter_mut().zip(self.first.chunks(dim)) {
-                if *row == Row::Coasting && first.iter().all(|&m| m == 0.0) {
-                    *row = Row::Asleep(adam.step);
-                }
-            }
-        }
     }
 
-    /// The second moments as they are after `steps` steps, those of sleeping rows included.
-    pub fn second_after(&self, steps: u64) -> Vec<f32> {
-        let (dim, mut second) = (self.dim(), self.second.clone());
-        for (row, second) in self.rows.iter().flatten().zip(second.chunks_mut(dim)) {
+    /// The first and second moments as they are after `steps` steps, those of sleeping rows included.
+    pub fn after(&self, steps: u64) -> [Vec<f32>; 2] {
+        let (dim, mut first, mut second) = (self.dim(), self.first.clone(), self.second.clone());
+        for (at, row) in self.rows.iter().flatten().enumerate() {
             if let Row::Asleep(since) = row {
-                decay(second, steps - since, &Adam::new(0.0, steps));
+                let range = at * dim..(at + 1) * dim;
+                Adam::new(0.0, steps).decay(&mut first[range.clone()], &mut second[range], steps - since);
             }
         }
-        second
+        [first, second]
     }
 
     /// Finds out what the rows need from the moments alone.
@@ -121,13 +121,5 @@ impl Moments {
     /// Length of a row.
     fn dim(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
-    }
-}
-
-/// What `steps` steps without gradient do to second moments: the same multiplications as in Adam, so the same bits.
-fn decay(second: &mut [f32], steps: u64, adam: &Adam) {
-    let beta = adam.beta2 as f32;
-    for v in second {
-        *v = (0..steps).fold(*v, |v, _| v * beta);
     }
 }
