@@ -51,6 +51,16 @@ def steps(record, title):
     yield from ratios(record)
 
 
+def gpu(record):
+    size = record["size"]
+    yield "## A training step of the published size on a card\n"
+    yield (f"{size['posts']} posts with five components, {size['neighbours']} neighbour texts each, {size['words']} words of {size['word_dim']}, "
+           f"joint dimension {size['dim']}; PyTorch {record['torch']} on {record['card of PyTorch']}; "
+           + "; ".join(f"{name} on {card}" for name, card in record["card of Quintet"].items()) + ".\n")
+    yield from table(["side", "seconds a step"], [(name, f"{min(of):.4f}") for name, of in record["seconds"].items()])
+    yield from ratios(record)
+
+
 def embed(record):
     size = record["size"]
     yield "## Embedding posts, features cached\n"
@@ -105,6 +115,7 @@ SECTIONS = {
     "matmul": matmul,
     "step-published": lambda r: steps(r, "A training step of the published size"),
     "step-default": lambda r: steps(r, "A training step of the default size"),
+    "gpu-published": gpu,
     "embed-published": embed,
     "words": words,
     "users": users,

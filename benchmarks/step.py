@@ -79,7 +79,7 @@ class Joint(nn.Module):
 
 def loss_of(vectors, margin=0.2):
     average = F.normalize(torch.stack(vectors).mean(0), dim=-1)
-    same = torch.eye(len(average), dtype=torch.bool)
+    same = torch.eye(len(average), dtype=torch.bool, device=average.device)
     total = 0
     for own in vectors:
         scores = own @ average.t()
@@ -90,18 +90,19 @@ def loss_of(vectors, margin=0.2):
     return total
 
 
-def tensors(batch):
-    """Lists of token ids as a user's collate function pads them."""
-    result = {name: torch.from_numpy(batch[name]) for name in ("image", "hashtags", "user")}
+def tensors(batch, device="cpu"):
+    """Lists of token ids as a user's collate function pads them; lengths stay on the CPU, where packing wants them."""
+    result = {name: torch.from_numpy(batch[name]).to(device) for name in ("image", "hashtags", "user")}
     for name in ("text", "location"):
         lengths = torch.from_numpy(batch[f"{name}.lengths"]).long()
         texts = torch.from_numpy(batch[f"{name}.tokens"]).long().split(lengths.tolist())
-        result[name] = (nn.utils.rnn.pad_sequence(texts, batch_first=True), lengths)
+        result[name] = (nn.utils.rnn.pad_sequence(texts, batch_first=True).to(device), lengths)
     return result
 
 
-def pytorch_step(model, batches, best):
+def pytorch_step(model, batches, best, device="cpu"):
     """`best`: bf16 autocast, sparse gradients of the embedding tables, fused Adam."""
+    model.to(device)
     tables = [model.text.embedding.weight, model.location["texts"].embedding.weight]
     rest = [p for p in model.parameters() if all(p is not t for t in tables)]
     if best:
@@ -112,11 +113,11 @@ def pytorch_step(model, batches, best):
 
     def step():
         nonlocal at
-        batch = tensors(batches[at % len(batches)])
+        batch = tensors(batches[at % len(batches)], device)
         at += 1
         for optimiser in optimisers:
             optimiser.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16) if best else contextlib.nullcontext():
+        with torch.autocast(device, dtype=torch.bfloat16) if best else contextlib.nullcontext():
             vectors = model(batch)
         loss = loss_of(vectors)
         loss.backward()

@@ -1,4 +1,5 @@
-//! `step FILE f32|bf16` and `embed FILE f32|bf16`: a training step on, and the vectors of, the batches of a file.
+//! `step FILE f32|bf16 [DEVICE]` and `embed FILE f32|bf16 [DEVICE]`: a training step on, and the vectors of, the batches
+//! of a file.
 //!
 //! The file holds the weights by their names in a model folder, and for batch i the arrays `i.text.tokens`,
 //! `i.text.lengths`, `i.location.tokens`, `i.location.lengths` (equally many neighbour texts for each post), `i.image`,
@@ -11,7 +12,7 @@ use quintet::config::{Average, LossKind, Precision};
 use quintet::features::Dense;
 use quintet::model::{Batch, DenseRows, NamedTensor, Network, Sequences, Shapes};
 use quintet::train::{Optimiser, StepSettings};
-use quintet::{Config, PerComponent};
+use quintet::{Config, Device, PerComponent};
 use serde_json::json;
 
 use crate::arrays::Arrays;
@@ -34,7 +35,13 @@ pub fn step(arguments: &[String]) -> Result<Work, Failure> {
         // A user's step starts from token lists and features, so making the batch of them counts.
         let report = optimiser.step(&mut network, &batches[at % batches.len()].batch()?, &settings);
         at += 1;
-        Ok(json!({ "loss": report.losses.0.iter().sum::<f64>(), "gradient_norm": report.gradient_norm }))
+        let device = network.device();
+        // A card's last products may still be under way.
+        device.finish()?;
+        Ok(json!({
+            "loss": report.losses.0.iter().sum::<f64>(), "gradient_norm": report.gradient_norm, "device": device.name(),
+            "software": device.is_software(),
+        }))
     }))
 }
 
@@ -73,7 +80,8 @@ fn network(arguments: &[String]) -> Result<(Network, Vec<Posts>), Failure> {
     let (words, word_dim) = (table[0], table[1]);
     let shapes = Shapes { words, word_dim, image_dim: image[1], user_dim: shape("user.fc.weight")?[1] };
     let rows = Dense { dim: word_dim, values: vec![0.0; words * word_dim] };
-    let mut network = Network::new(&config, shapes, &rows);
+    let device = Device::open(arguments.get(2).map_or("cpu", String::as_str))?;
+    let mut network = Network::new_on(&config, shapes, &rows, &device);
     // The loss's own numbers are no part of the peer's model.
     tensors.extend(network.tensors().into_iter().filter(|t| t.name.starts_with("loss.")));
     network.load(&tensors)?;

@@ -167,9 +167,20 @@ pub struct ConfigArgs {
     pub set: Vec<String>,
 }
 
+/// Where the model computes.
+#[derive(Clone, Debug, Args)]
+pub struct DeviceArgs {
+    /// Where the model computes: cpu, gpu (a card, by Vulkan, Metal or DirectX 12), cuda. Cards need a build of quintet
+    /// with the feature wgpu or cuda.
+    #[arg(long, default_value = "cpu", value_name = "cpu|gpu|cuda")]
+    pub device: String,
+}
+
 /// `quintet train`
 #[derive(Debug, Args)]
-#[command(after_help = "A run that was stopped, by whatever means, goes on with --resume and ends with the same bits.")]
+#[command(
+    after_help = "A run that was stopped, by whatever means, goes on with --resume and ends with the same bits\n(on a card: with the same figures to about three digits)."
+)]
 pub struct Train {
     /// The corpus folder.
     pub corpus: PathBuf,
@@ -182,6 +193,9 @@ pub struct Train {
     /// Go on with a run that was stopped.
     #[arg(long)]
     pub resume: bool,
+    /// Where.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// `quintet embed`
@@ -204,6 +218,9 @@ pub struct Embed {
     /// Only posts of this part.
     #[arg(long, value_name = "train|dev|test")]
     pub part: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// `quintet search`
@@ -290,6 +307,9 @@ pub struct Retrieval {
     /// Directions with fewer queries are left out.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub min_queries: usize,
+    /// Where.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// `quintet demo`

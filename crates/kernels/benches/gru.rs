@@ -53,7 +53,7 @@ impl Setup {
     }
 
     fn tokens(&self) -> ItemsCount {
-        ItemsCount::new(self.plan.tokens())
+        ItemsCount::new(self.plan.nodes())
     }
 }
 

@@ -41,6 +41,7 @@ pub mod atomic;
 pub mod component;
 pub mod config;
 pub mod demo;
+pub mod device;
 pub mod embed;
 pub mod error;
 pub mod features;
@@ -55,6 +56,7 @@ pub mod train;
 
 pub use component::{Component, PerComponent};
 pub use config::Config;
+pub use device::Device;
 pub use error::{Error, ErrorKind, Result};
 pub use posts::Corpus;
 pub use progress::Progress;

@@ -3,10 +3,9 @@
 use std::str::FromStr;
 
 use quintet::embed::{Options, embed_corpus};
-use quintet::train::ModelFolder;
 use quintet::{Component, Corpus, Result};
 
-use super::{part, print};
+use super::{model, part, print};
 use crate::args::{Common, Embed};
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -15,7 +14,7 @@ pub fn run(args: &Embed, common: &Common, talk: &Talk) -> Result<Exit> {
     let components = args.component.iter().map(|c| Component::from_str(c)).collect::<Result<Vec<_>>>()?;
     let part = args.part.as_deref().map(part).transpose()?;
     let corpus = Corpus::open(&args.corpus)?;
-    let model = ModelFolder::open(&args.model)?;
+    let model = model(&args.model, &args.device, talk)?;
     let options = Options { f16: args.f16, components, part, ..Options::default() };
     let summary = embed_corpus(&corpus, &model, &args.into, &options, talk)?;
     print(

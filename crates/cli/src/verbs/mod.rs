@@ -12,12 +12,15 @@ pub mod town;
 pub mod train;
 
 use std::io::Write;
+use std::path::Path;
 
 use quintet::posts::Part;
-use quintet::{Config, Error, Result};
+use quintet::train::ModelFolder;
+use quintet::{Config, Device, Error, Progress, Result};
 use serde_json::Value;
 
-use crate::args::{Common, ConfigArgs};
+use crate::args::{Common, ConfigArgs, DeviceArgs};
+use crate::talk::Talk;
 
 /// Prints the result: JSON with `--json`, text otherwise. stdout is data.
 pub fn print(
@@ -53,6 +56,16 @@ pub fn config(args: &ConfigArgs) -> Result<Config> {
         config.set(key.trim(), value.trim())?;
     }
     Ok(config)
+}
+
+/// Opens a model to compute on the device asked for.
+pub fn model(path: &Path, device: &DeviceArgs, talk: &Talk) -> Result<ModelFolder> {
+    let device = Device::open(&device.device)?;
+    let model = ModelFolder::open_on(&device, path)?;
+    if let Some(remark) = device.remark(&model.config) {
+        talk.note(&remark);
+    }
+    Ok(model)
 }
 
 /// Reads a part's name.

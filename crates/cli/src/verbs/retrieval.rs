@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use quintet::tasks::retrieval::{Options, compare, ours};
-use quintet::train::ModelFolder;
 use quintet::{Corpus, Result};
 
-use super::{part, print};
+use super::{model, part, print};
 use crate::args::{Common, Retrieval};
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -23,7 +22,7 @@ pub fn run(args: &Retrieval, common: &Common, talk: &Talk) -> Result<Exit> {
     let mut reports = Vec::new();
     for named in &args.model {
         let (name, path) = named.split_once('=').unwrap_or(("model", named));
-        let model = ModelFolder::open(Path::new(path))?;
+        let model = model(Path::new(path), &args.device, talk)?;
         reports.push((name.to_string(), ours::run(&corpus, &model, &options, talk)?));
     }
     let json = || match reports.as_slice() {

@@ -1,6 +1,6 @@
 //! `quintet train`
 
-use quintet::{Corpus, Result};
+use quintet::{Corpus, Device, Result};
 
 use super::{config, print};
 use crate::args::{Common, Train};
@@ -9,8 +9,9 @@ use crate::talk::Talk;
 
 pub fn run(args: &Train, common: &Common, talk: &Talk) -> Result<Exit> {
     let config = config(&args.config)?;
+    let device = Device::open(&args.device.device)?;
     let corpus = Corpus::open(&args.corpus)?;
-    let summary = quintet::train::train(&corpus, &config, &args.into, args.resume, talk)?;
+    let summary = quintet::train::train_on(&device, &corpus, &config, &args.into, args.resume, talk)?;
     print(
         common,
         || serde_json::to_value(&summary),

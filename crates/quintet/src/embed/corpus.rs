@@ -73,7 +73,7 @@ pub fn embed_corpus(
     let begin = Instant::now();
     let form = Form::of(into)?;
     let meta = meta(corpus, model, options)?;
-    let parts = Parts::open(into, &key(corpus, &meta, options)?)?;
+    let parts = Parts::open(into, &key(corpus, &meta, options, model.network.device().name())?)?;
     let (chunks, resumed) = embed_chunks(corpus, model, &meta, options, &parts, progress)?;
     let mut summary = match form {
         Form::Parquet => merge_parquet(&parts, chunks, &meta, into)?,
@@ -122,9 +122,9 @@ fn meta(corpus: &Corpus, model: &ModelFolder, options: &Options) -> Result<Meta>
 }
 
 /// Everything that decides the bytes of a part, hashed: 32 hex digits.
-fn key(corpus: &Corpus, meta: &Meta, options: &Options) -> Result<String> {
+fn key(corpus: &Corpus, meta: &Meta, options: &Options, device: &str) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{meta:?} {options:?}").as_bytes());
+    hasher.update(format!("{meta:?} {options:?} {device}").as_bytes());
     let mut add = |name: &str| {
         let path = corpus.root().join(name);
         File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hasher)).map(drop).at(path)

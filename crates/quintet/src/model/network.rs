@@ -1,12 +1,13 @@
 //! The network behind a plain interface: numbers in, unit vectors out.
 
-use burn::tensor::Device;
+use burn::tensor::Tensor;
 
 use super::batch::Batch;
 use super::joint::Joint;
 use super::params;
 use crate::component::PerComponent;
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::features::Dense;
 
@@ -44,12 +45,12 @@ pub struct NamedTensor {
 impl Network {
     /// A freshly initialised network (`vsepp.md` section 1); word embedding rows start from `word_rows` `[words, word_dim]`.
     pub fn new(config: &Config, shapes: Shapes, word_rows: &Dense) -> Network {
-        Self::new_on(config, shapes, word_rows, &Device::flex())
+        Self::new_on(config, shapes, word_rows, &Device::cpu())
     }
 
-    /// [`Network::new`] on a device of choice; `Device::flex()` is the CPU with our kernels.
+    /// [`Network::new`] on a device of choice, from the same initial weights.
     pub fn new_on(config: &Config, shapes: Shapes, word_rows: &Dense, device: &Device) -> Network {
-        let joint = Joint::new(config, shapes, word_rows, device);
+        let joint = Joint::new(config, shapes, word_rows, device.handle());
         Network { joint, dim: config.model.dim, device: device.clone() }
     }
 
@@ -64,11 +65,11 @@ impl Network {
     }
 
     /// Unit vectors per component, `[rows of that component, dim]` in the order of the batch's rows.
-    /// A post's vector does not depend on the rest of the batch, bit for bit.
+    /// On the CPU a post's vector does not depend on the rest of the batch, bit for bit.
     pub fn embed(&self, batch: &Batch) -> PerComponent<Dense> {
         // One way into the thread pool instead of one for each parallel loop.
         rayon::scope(|_| {
-            let pass = self.joint.forward(batch, &self.device);
+            let pass = self.joint.forward(batch, self.device.handle());
             pass.vectors.map(|vectors| Dense { dim: self.dim, values: vectors.map(params::values).unwrap_or_default() })
         })
     }
@@ -95,15 +96,25 @@ impl Network {
     }
 
     /// Where the weights live.
-    pub(crate) fn device(&self) -> &Device {
+    pub fn device(&self) -> &Device {
         &self.device
     }
 
     /// Edits every weight in place: position (in the order of [`Network::tensors`]), shape, values.
     pub(crate) fn edit(&mut self, edit: impl FnMut(usize, &[usize], &mut [f32])) {
-        // The module must be moved, not cloned, through the edit: a clone would share its memory.
-        let joint = std::mem::replace(&mut self.joint, Joint::hollow(&self.device));
+        let joint = self.take();
         self.joint = params::edit(joint, edit);
+    }
+
+    /// Replaces every weight by a function of it, both as flat tensors on the device.
+    pub(crate) fn replace(&mut self, replace: impl FnMut(Tensor<1>) -> Tensor<1>) {
+        let joint = self.take();
+        self.joint = params::replace(joint, replace);
+    }
+
+    /// The module must be moved, not cloned, through a change: a clone would share its memory.
+    fn take(&mut self) -> Joint {
+        std::mem::replace(&mut self.joint, Joint::hollow(self.device.handle()))
     }
 }
 

@@ -24,8 +24,8 @@ pub fn shapes<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
     found
 }
 
-/// Gradients of all weights in the order of [`named`]; `None` where a weight took no part.
-pub fn gradients<M: Module>(module: &M, gradients: &mut Gradients) -> Vec<Option<Vec<f32>>> {
+/// Gradients of all weights in the order of [`named`], flat and on the device; `None` where a weight took no part.
+pub fn gradients<M: Module>(module: &M, gradients: &mut Gradients) -> Vec<Option<Tensor<1>>> {
     let mut visitor = TakeGradients { gradients, found: Vec::new() };
     module.visit(&mut visitor);
     visitor.found
@@ -37,6 +37,11 @@ pub fn gradients<M: Module>(module: &M, gradients: &mut Gradients) -> Vec<Option
 /// full copy (asserted). On other devices the values travel to the host and back.
 pub fn edit<M: Module>(module: M, edit: impl FnMut(usize, &[usize], &mut [f32])) -> M {
     module.map(&mut Edit { at: 0, edit })
+}
+
+/// Replaces every weight, in the order of [`named`], by `replace` of it; both flat and on the device.
+pub fn replace<M: Module>(module: M, replace: impl FnMut(Tensor<1>) -> Tensor<1>) -> M {
+    module.map(&mut Replace { replace })
 }
 
 /// The values of a tensor.
@@ -66,12 +71,12 @@ impl<F: FnMut(String, Vec<usize>, &dyn Fn() -> Vec<f32>)> ModuleVisitor for Read
 
 struct TakeGradients<'a> {
     gradients: &'a mut Gradients,
-    found: Vec<Option<Vec<f32>>>,
+    found: Vec<Option<Tensor<1>>>,
 }
 
 impl ModuleVisitor for TakeGradients<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push(param.val().grad_remove(self.gradients).map(values));
+        self.found.push(param.val().grad_remove(self.gradients).map(|gradient| gradient.flatten(0, D - 1)));
     }
 }
 
@@ -96,6 +101,19 @@ impl<F: FnMut(usize, &[usize], &mut [f32])> ModuleMapper for Edit<F> {
                 (self.edit)(at, &shape, &mut data);
                 Tensor::from_data(TensorData::new(data, shape), &device)
             }
+        })
+    }
+}
+
+struct Replace<F> {
+    replace: F,
+}
+
+impl<F: FnMut(Tensor<1>) -> Tensor<1>> ModuleMapper for Replace<F> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let shape = tensor.dims();
+            (self.replace)(tensor.flatten(0, D - 1)).reshape(shape)
         })
     }
 }

@@ -11,6 +11,7 @@ pub mod batches;
 pub mod card;
 pub mod checkpoint;
 pub mod collapse;
+mod device_moments;
 pub mod log;
 pub mod model_folder;
 mod moments;
@@ -21,4 +22,4 @@ pub mod validation;
 
 pub use model_folder::{ModelFolder, ModelInfo};
 pub use optimiser::{Optimiser, StepReport, StepSettings};
-pub use run::{Job, Summary, train, train_dataset};
+pub use run::{Job, Summary, train, train_dataset, train_on};

@@ -26,6 +26,7 @@ use super::tensors;
 use crate::atomic;
 use crate::component::Component;
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::{AtPath, Error, Result};
 use crate::features::{Dataset, Fitted};
 use crate::model::{Network, Shapes};
@@ -126,10 +127,18 @@ impl ModelFolder {
     /// # Errors
     /// If a file is missing, damaged or of a newer format.
     pub fn open(path: &Path) -> Result<ModelFolder> {
+        Self::open_on(&Device::cpu(), path)
+    }
+
+    /// As [`ModelFolder::open`], to compute on a device of choice, whichever it was trained on.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`].
+    pub fn open_on(device: &Device, path: &Path) -> Result<ModelFolder> {
         let folder = find(path)?;
         let (mut info, config) = read_info(&folder)?;
         let fitted = Fitted::open(&folder.join(FEATURES))?;
-        let mut network = Network::new(&config, info.shapes, &fitted.word_rows());
+        let mut network = Network::new_on(&config, info.shapes, &fitted.word_rows(), device);
         info.weights = load_weights(&folder, &mut network)?;
         Ok(ModelFolder { config, fitted, network, info })
     }

@@ -4,14 +4,14 @@ use quintet_kernels::adam::Adam;
 
 /// State of one weight.
 pub(super) struct Moments {
-    pub name: String,
-    pub shape: Vec<usize>,
     /// Means of the gradient; those of sleeping rows are behind ([`Moments::after`]).
     pub first: Vec<f32>,
     /// Means of the squared gradient; likewise.
     pub second: Vec<f32>,
     /// Embedding tables only.
     pub rows: Option<Vec<Row>>,
+    /// Length of a row.
+    dim: usize,
     /// Learning rate of the last step.
     learning_rate: f64,
 }
@@ -28,33 +28,42 @@ pub(super) enum Row {
     Asleep(u64),
 }
 
-/// Gradient of one weight.
-pub(super) enum Gradient {
+/// Gradient of one weight, its values as `V`: numbers here, or a flat tensor on a device.
+pub(super) enum Gradient<V> {
     Zero,
-    Dense(Vec<f32>),
+    Dense(V),
     /// Rows of a table: their numbers, each once, and their gradients.
-    Rows(Vec<u32>, Vec<f32>),
+    Rows(Vec<u32>, V),
 }
 
-impl Gradient {
-    pub fn values(&self) -> &[f32] {
+impl<V> Gradient<V> {
+    pub fn values(&self) -> Option<&V> {
         match self {
-            Gradient::Zero => &[],
-            Gradient::Dense(values) | Gradient::Rows(_, values) => values,
+            Gradient::Zero => None,
+            Gradient::Dense(values) | Gradient::Rows(_, values) => Some(values),
+        }
+    }
+
+    pub fn map<W>(self, f: impl FnOnce(V) -> W) -> Gradient<W> {
+        match self {
+            Gradient::Zero => Gradient::Zero,
+            Gradient::Dense(values) => Gradient::Dense(f(values)),
+            Gradient::Rows(rows, values) => Gradient::Rows(rows, f(values)),
         }
     }
 }
 
 impl Moments {
     /// Zero moments; `is_table`: an embedding table, whose gradients come by rows.
-    pub fn new(name: String, shape: Vec<usize>, is_table: bool) -> Moments {
+    pub fn new(shape: &[usize], is_table: bool) -> Moments {
         let length = shape.iter().product();
         let rows = is_table.then(|| vec![Row::Fresh; shape[0]]);
-        Moments { name, shape, first: vec![0.0; length], second: vec![0.0; length], rows, learning_rate: 0.0 }
+        let dim = shape.last().copied().unwrap_or(1);
+        Moments { first: vec![0.0; length], second: vec![0.0; length], rows, dim, learning_rate: 0.0 }
     }
 
     /// Applies one step to the weight's `values`.
-    pub fn update(&mut self, values: &mut [f32], gradient: &Gradient, adam: &Adam) {
+    pub fn update(&mut self, values: &mut [f32], gradient: &Gradient<Vec<f32>>, adam: &Adam) {
         if self.rows.is_some() {
             let (rows, gradient): (&[u32], &[f32]) = match gradient {
                 Gradient::Rows(rows, gradient) => (rows, gradient),
@@ -69,8 +78,8 @@ impl Moments {
     }
 
     fn update_table(&mut self, values: &mut [f32], read: &[u32], gradient: &[f32], adam: &Adam) {
-        let dim = self.dim();
-        let Moments { first, second, rows: Some(rows), learning_rate, .. } = self else { return };
+        let Moments { first, second, rows: Some(rows), dim, learning_rate } = self else { return };
+        let dim = *dim;
         let mut wake = |row: &mut Row, at: usize| {
             if let Row::Asleep(since) = *row {
                 let range = at * dim..(at + 1) * dim;
@@ -99,7 +108,7 @@ impl Moments {
 
     /// The first and second moments as they are after `steps` steps, those of sleeping rows included.
     pub fn after(&self, steps: u64) -> [Vec<f32>; 2] {
-        let (dim, mut first, mut second) = (self.dim(), self.first.clone(), self.second.clone());
+        let (dim, mut first, mut second) = (self.dim, self.first.clone(), self.second.clone());
         for (at, row) in self.rows.iter().flatten().enumerate() {
             if let Row::Asleep(since) = row {
                 let range = at * dim..(at + 1) * dim;
@@ -111,15 +120,10 @@ impl Moments {
 
     /// Finds out what the rows need from the moments alone.
     pub fn find_rows(&mut self) {
-        let dim = self.dim();
+        let dim = self.dim;
         let moments = self.first.chunks(dim).zip(self.second.chunks(dim));
         for (row, (m, v)) in self.rows.iter_mut().flatten().zip(moments) {
             *row = if m.iter().chain(v).any(|&x| x != 0.0) { Row::Coasting } else { Row::Fresh };
         }
-    }
-
-    /// Length of a row.
-    fn dim(&self) -> usize {
-        self.shape.last().copied().unwrap_or(1)
     }
 }

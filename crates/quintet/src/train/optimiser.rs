@@ -1,9 +1,11 @@
 //! One optimisation step: forward, loss, backward, clip, Adam.
 
 use burn::module::Module;
+use burn::tensor::Tensor;
 use quintet_kernels::adam::Adam;
 use quintet_kernels::sums::sum_squares;
 
+use super::device_moments::{self, DeviceMoments};
 use super::moments::{Gradient, Moments};
 use crate::component::{Component, PerComponent};
 use crate::config::{Average, LossKind};
@@ -51,7 +53,15 @@ pub struct StepReport {
 /// still moves by its momentum. A row of an embedding table that was never read has zero moments and costs nothing.
 pub struct Optimiser {
     steps: u64,
-    weights: Vec<Moments>,
+    /// Names and shapes.
+    weights: Vec<(String, Vec<usize>)>,
+    state: State,
+}
+
+/// Moments of every weight, where the weights are.
+enum State {
+    Host(Vec<Moments>),
+    Device(Vec<DeviceMoments>),
 }
 
 /// Name of the embedding table of a component that reads words.
@@ -65,11 +75,15 @@ fn table_name(component: Component) -> &'static str {
 impl Optimiser {
     /// Fresh state for `network`.
     pub fn new(network: &Network) -> Optimiser {
-        let moments = |(name, shape): (String, Vec<usize>)| {
-            let is_table = Component::ALL.iter().any(|&c| table_name(c) == name);
-            Moments::new(name, shape, is_table)
+        let weights = params::shapes(network.joint());
+        let state = if network.device().is_cpu() {
+            let is_table = |name: &str| Component::ALL.iter().any(|&c| table_name(c) == name);
+            State::Host(weights.iter().map(|(name, shape)| Moments::new(shape, is_table(name))).collect())
+        } else {
+            let handle = network.device().handle();
+            State::Device(weights.iter().map(|(_, shape)| DeviceMoments::new(shape, handle)).collect())
         };
-        Optimiser { steps: 0, weights: params::shapes(network.joint()).into_iter().map(moments).collect() }
+        Optimiser { steps: 0, weights, state }
     }
 
     /// One step on `batch`; the network's weights change in place.
@@ -79,20 +93,32 @@ impl Optimiser {
     }
 
     fn step_in_pool(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
-        let (report, gradients) = self.differentiate(network, batch, settings);
-        if !report.gradient_norm.is_finite() {
-            return report;
-        }
-        let too_long = report.gradient_norm > settings.clip;
-        let scale = if too_long { settings.clip / (report.gradient_norm + 1e-6) } else { 1.0 };
-        self.steps += 1;
-        let adam = Adam { gradient_scale: scale, ..Adam::new(settings.learning_rate, self.steps) };
-        network.edit(|at, _, values| {
-            self.weights[at].update(values, &gradients[at], &adam);
-            if self.weights[at].name == "loss.log_scale" {
-                values[0] = values[0].min(MAX_SCALE.ln());
+        let (mut report, gradients) = self.differentiate(network, batch, settings);
+        let capped = |at: usize| self.weights[at].0 == "loss.log_scale";
+        match &mut self.state {
+            State::Host(moments) => {
+                let gradients = to_host(gradients);
+                report.gradient_norm = norm(&gradients);
+                let Some(adam) = adam(&mut self.steps, report.gradient_norm, settings) else { return report };
+                network.edit(|at, _, values| {
+                    moments[at].update(values, &gradients[at], &adam);
+                    if capped(at) {
+                        values[0] = values[0].min(MAX_SCALE.ln());
+                    }
+                });
             }
-        });
+            State::Device(moments) => {
+                report.gradient_norm = device_moments::norm(&gradients);
+                let Some(adam) = adam(&mut self.steps, report.gradient_norm, settings) else { return report };
+                let mut before = std::mem::take(moments).into_iter().zip(gradients);
+                network.replace(|values| {
+                    let (one, gradient) = before.next().expect("moments and a gradient for every weight");
+                    let (one, values) = one.update(values, gradient, &adam);
+                    moments.push(one);
+                    if capped(moments.len() - 1) { values.clamp_max(MAX_SCALE.ln()) } else { values }
+                });
+            }
+        }
         report
     }
 
@@ -103,9 +129,11 @@ impl Optimiser {
         batch: &Batch,
         settings: &StepSettings,
     ) -> (StepReport, Vec<NamedTensor>) {
-        let (report, gradients) = self.differentiate(network, batch, settings);
-        let dense = |(weight, gradient): (&Moments, Gradient)| {
-            let mut values = vec![0.0; weight.first.len()];
+        let (mut report, gradients) = self.differentiate(network, batch, settings);
+        let gradients = to_host(gradients);
+        report.gradient_norm = norm(&gradients);
+        let dense = |((name, shape), gradient): (&(String, Vec<usize>), Gradient<Vec<f32>>)| {
+            let mut values = vec![0.0; shape.iter().product()];
             match gradient {
                 Gradient::Zero => {}
                 Gradient::Dense(dense) => values = dense,
@@ -116,15 +144,21 @@ impl Optimiser {
                     }
                 }
             }
-            NamedTensor { name: weight.name.clone(), shape: weight.shape.clone(), values }
+            NamedTensor { name: name.clone(), shape: shape.clone(), values }
         };
         (report, self.weights.iter().zip(gradients).map(dense).collect())
     }
 
-    /// Losses and the gradient of every weight. Nothing of the graph outlives this: the weights' memory is unshared again.
-    fn differentiate(&self, network: &Network, batch: &Batch, settings: &StepSettings) -> (StepReport, Vec<Gradient>) {
+    /// Losses and the gradient of every weight, still on the device and its norm not yet known. Nothing of the graph
+    /// outlives this: the weights' memory is unshared again.
+    fn differentiate(
+        &self,
+        network: &Network,
+        batch: &Batch,
+        settings: &StepSettings,
+    ) -> (StepReport, Vec<Gradient<Tensor<1>>>) {
         let module = network.joint().clone().train();
-        let pass = module.forward(batch, &network.device().clone().autodiff());
+        let pass = module.forward(batch, &network.device().handle().clone().autodiff());
         let of = LossSettings {
             kind: settings.kind,
             average: settings.average,
@@ -132,7 +166,7 @@ impl Optimiser {
             mask_duplicates: settings.mask_duplicates,
         };
         let losses = loss::losses(&pass.vectors, batch, network.components(), module.loss_scale(), &of);
-        let mut report = StepReport {
+        let report = StepReport {
             losses: PerComponent::from_fn(|c| {
                 losses.values[c].as_ref().map_or(0.0, |loss| f64::from(loss.clone().into_scalar::<f32>()))
             }),
@@ -146,16 +180,15 @@ impl Optimiser {
         };
         let mut found = total.backward();
         let dense = params::gradients(&module, &mut found);
-        let mut gradients: Vec<Gradient> =
+        let mut gradients: Vec<Gradient<_>> =
             dense.into_iter().map(|g| g.map_or(Gradient::Zero, Gradient::Dense)).collect();
         for (component, read) in pass.read.iter() {
             let Some(read) = read else { continue };
-            let at = self.weights.iter().position(|w| w.name == table_name(component));
+            let at = self.weights.iter().position(|(name, _)| name == table_name(component));
             if let (Some(at), Some(rows)) = (at, read.rows.grad_remove(&mut found)) {
-                gradients[at] = Gradient::Rows(read.texts.distinct().to_vec(), params::values(rows));
+                gradients[at] = Gradient::Rows(read.texts.distinct().to_vec(), rows.flatten(0, 1));
             }
         }
-        report.gradient_norm = gradients.iter().map(|g| sum_squares(g.values())).sum::<f64>().sqrt();
         (report, gradients)
     }
 
@@ -163,14 +196,16 @@ impl Optimiser {
     pub fn tensors(&self) -> Vec<NamedTensor> {
         // Exact as a float up to 2^24 steps, which is 700 times the published training.
         let steps = NamedTensor { name: "adam.steps".into(), shape: vec![1], values: vec![self.steps as f32] };
-        let of = |weight: &Moments, which: &str, values: Vec<f32>| NamedTensor {
-            name: format!("adam.{which}.{}", weight.name),
-            shape: weight.shape.clone(),
-            values,
-        };
-        let moments = self.weights.iter().flat_map(|weight| {
-            let [first, second] = weight.after(self.steps);
-            [of(weight, "first", first), of(weight, "second", second)]
+        let moments = self.weights.iter().enumerate().flat_map(|(at, (name, shape))| {
+            let [first, second] = match &self.state {
+                State::Host(moments) => moments[at].after(self.steps),
+                State::Device(moments) => moments[at].read(),
+            };
+            [("first", first), ("second", second)].map(|(which, values)| NamedTensor {
+                name: format!("adam.{which}.{name}"),
+                shape: shape.clone(),
+                values,
+            })
         });
         std::iter::once(steps).chain(moments).collect()
     }
@@ -184,19 +219,48 @@ impl Optimiser {
         if !(steps >= 0.0 && steps.fract() == 0.0) {
             return Err(Error::input(format!("`adam.steps` is {steps}, not a number of steps")));
         }
-        let find = |weight: &Moments, which: &str| {
-            network::find(tensors, &format!("adam.{which}.{}", weight.name), &weight.shape)
+        let find = |which: &str| {
+            let of = |(name, shape): &(String, Vec<usize>)| {
+                network::find(tensors, &format!("adam.{which}.{name}"), shape).map(|tensor| &tensor.values)
+            };
+            self.weights.iter().map(of).collect::<Result<Vec<_>>>()
         };
-        let found =
-            self.weights.iter().map(|w| Ok((find(w, "first")?, find(w, "second")?))).collect::<Result<Vec<_>>>()?;
+        let (first, second) = (find("first")?, find("second")?);
         self.steps = steps as u64;
-        for (weight, (first, second)) in self.weights.iter_mut().zip(found) {
-            weight.first.copy_from_slice(&first.values);
-            weight.second.copy_from_slice(&second.values);
-            weight.find_rows();
+        let found = first.into_iter().zip(second);
+        match &mut self.state {
+            State::Host(moments) => {
+                for (weight, (first, second)) in moments.iter_mut().zip(found) {
+                    weight.first.copy_from_slice(first);
+                    weight.second.copy_from_slice(second);
+                    weight.find_rows();
+                }
+            }
+            State::Device(moments) => {
+                moments.iter_mut().zip(found).for_each(|(weight, (first, second))| weight.write(first, second));
+            }
         }
         Ok(())
     }
+}
+
+/// Adam's next step, with the gradient clipped; `None`, and no step counted, if the gradient's norm is not finite.
+fn adam(steps: &mut u64, norm: f64, settings: &StepSettings) -> Option<Adam> {
+    if !norm.is_finite() {
+        return None;
+    }
+    *steps += 1;
+    let gradient_scale = if norm > settings.clip { settings.clip / (norm + 1e-6) } else { 1.0 };
+    Some(Adam { gradient_scale, ..Adam::new(settings.learning_rate, *steps) })
+}
+
+fn to_host(gradients: Vec<Gradient<Tensor<1>>>) -> Vec<Gradient<Vec<f32>>> {
+    gradients.into_iter().map(|gradient| gradient.map(params::values)).collect()
+}
+
+/// L2 norm of the whole gradient.
+fn norm(gradients: &[Gradient<Vec<f32>>]) -> f64 {
+    gradients.iter().filter_map(Gradient::values).map(|values| sum_squares(values)).sum::<f64>().sqrt()
 }
 
 /// Mean cosine between different posts: (|sum of the unit vectors|^2 - n) / (n (n - 1)).
@@ -306,7 +370,8 @@ mod tests {
             expected.iter_mut().for_each(|v| *v *= 0.999f32);
         }
         let asleep = |optimiser: &Optimiser| {
-            optimiser.weights[0].rows.iter().flatten().filter(|row| matches!(row, Row::Asleep(_))).count()
+            let State::Host(moments) = &optimiser.state else { panic!("the weights are on the host") };
+            moments[0].rows.iter().flatten().filter(|row| matches!(row, Row::Asleep(_))).count()
         };
         assert!(asleep(&optimiser) > 10);
         assert_eq!(second(&optimiser), expected);

@@ -21,6 +21,7 @@ use super::optimiser::{Optimiser, StepReport, StepSettings};
 use super::validation::{Validation, Validator};
 use crate::component::Component;
 use crate::config::{Config, LossKind};
+use crate::device::Device;
 use crate::error::{AtPath, Error, Result};
 use crate::features::{Dataset, Dense, Fitted};
 use crate::model::{Batch, Network, Shapes};
@@ -69,6 +70,8 @@ pub struct Job<'a> {
     pub about: &'a About,
     /// Writes what the model needs to turn posts into numbers into a folder.
     pub features: &'a dyn Fn(&Path) -> Result<()>,
+    /// Where the model computes.
+    pub device: &'a Device,
 }
 
 /// Trains on the training part of `corpus` and chooses on its dev part; writes the run folder `into`.
@@ -78,6 +81,21 @@ pub struct Job<'a> {
 /// If `into` is in use and `resume` is not asked for, if the run was begun with another configuration or corpus,
 /// if the loss stops being a number, if a file cannot be written, or if the person stops the work (state saved).
 pub fn train(corpus: &Corpus, config: &Config, into: &Path, resume: bool, progress: &dyn Progress) -> Result<Summary> {
+    train_on(&Device::cpu(), corpus, config, into, resume, progress)
+}
+
+/// As [`train`], on a device of choice. A run may be resumed on another device; the bits are the same only on the CPU.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on(
+    device: &Device,
+    corpus: &Corpus,
+    config: &Config,
+    into: &Path,
+    resume: bool,
+    progress: &dyn Progress,
+) -> Result<Summary> {
     config.check()?;
     // Before the features, which may take long.
     check_folder(into, resume)?;
@@ -104,6 +122,7 @@ pub fn train(corpus: &Corpus, config: &Config, into: &Path, resume: bool, progre
         word_rows: &word_rows,
         about: &About::of(corpus, config, &dataset),
         features: &|folder| fitted.save(folder),
+        device,
     };
     train_dataset(&job, into, resume, progress)
 }
@@ -171,7 +190,7 @@ impl<'a> Run<'a> {
             ))
             .help("see `quintet check`, or name other `components` in the configuration"));
         }
-        let mut network = Network::new(job.config, job.shapes, job.word_rows);
+        let mut network = Network::new_on(job.config, job.shapes, job.word_rows, job.device);
         let mut optimiser = Optimiser::new(&network);
         let data = DataId::of(&job.about.corpus, job.dataset);
         let fresh = State { data: data.clone(), config: job.config.to_toml(), ..State::default() };
@@ -200,6 +219,9 @@ impl<'a> Run<'a> {
         };
         if !old {
             run.begin()?;
+        }
+        if let Some(remark) = job.device.remark(job.config) {
+            run.note(&remark)?;
         }
         Ok(run)
     }

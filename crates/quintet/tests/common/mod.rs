@@ -11,7 +11,7 @@ use quintet::model::Shapes;
 use quintet::posts::Part;
 use quintet::train::model_folder::About;
 use quintet::train::{Job, Summary, train_dataset};
-use quintet::{Component, Config, PerComponent, Progress};
+use quintet::{Component, Config, Device, PerComponent, Progress};
 use quintet_kernels::rng::Rng;
 
 pub const SHAPES: Shapes = Shapes { words: 40, word_dim: 8, image_dim: 12, user_dim: 6 };
@@ -70,6 +70,17 @@ impl Small {
 
     /// Trains into `into`.
     pub fn train(&self, into: &Path, resume: bool, progress: &dyn Progress) -> quintet::Result<Summary> {
+        self.train_on(&Device::cpu(), into, resume, progress)
+    }
+
+    /// Trains into `into` on a device of choice.
+    pub fn train_on(
+        &self,
+        device: &Device,
+        into: &Path,
+        resume: bool,
+        progress: &dyn Progress,
+    ) -> quintet::Result<Summary> {
         let job = Job {
             dataset: &self.dataset,
             config: &self.config,
@@ -77,6 +88,7 @@ impl Small {
             word_rows: &self.word_rows,
             about: &self.about,
             features: &|folder| quintet::atomic::write_bytes(&folder.join("words"), b"none"),
+            device,
         };
         train_dataset(&job, into, resume, progress)
     }
