@@ -8,6 +8,10 @@ demo:
 test:
     .ci/run
 
+# The model on a graphics card against the CPU; needs an adapter and a long build (docs/gpu.md).
+gpu:
+    cargo test --release -p quintet --features wgpu --test gpu_parity -- --nocapture
+
 # Kernel speed on this machine.
 bench:
     cargo bench -p quintet-kernels

@@ -179,7 +179,7 @@ pub struct DeviceArgs {
 /// `quintet train`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A run that was stopped, by whatever means, goes on with --resume and ends with the same bits\n(on a card: with the same figures to about three digits)."
+    after_help = "A run that was stopped, by whatever means, goes on with --resume and ends with the same bits\n(on a card: as nearly as the card repeats itself)."
 )]
 pub struct Train {
     /// The corpus folder.

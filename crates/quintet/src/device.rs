@@ -79,12 +79,15 @@ impl Device {
 #[cfg(feature = "wgpu")]
 fn gpu() -> Result<Device> {
     use std::sync::OnceLock;
+
+    use burn::tensor::wgpu::wgpu::DeviceType;
+
     // An adapter can be opened once in a process.
     static GPU: OnceLock<std::result::Result<Device, String>> = OnceLock::new();
     let open = || {
         let (handle, setup) = Handle::wgpu_options().init_with_setup().map_err(|e| e.to_string())?;
         let info = setup.adapter.get_info();
-        let software = format!("{:?}", info.device_type) == "Cpu";
+        let software = info.device_type == DeviceType::Cpu;
         Ok(Device { handle, name: format!("{} ({:?})", info.name, info.backend), software })
     };
     GPU.get_or_init(open).clone().map_err(|why| {
