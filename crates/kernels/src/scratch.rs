@@ -11,6 +11,18 @@ const MOST_KEPT: usize = 1 << 31;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), lines: 0 });
 
+/// Makes the allocator keep what is freed for what comes next, up to 32 MiB a piece, for the rest of the process: a training
+/// step asks for the same sizes as the one before, and fresh pages took 5 % of its time. For glibc's allocator; others are
+/// left as they are.
+pub fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: these calls set two thresholds of the allocator, under its own lock.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
 /// 16 values on their own cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]

@@ -77,6 +77,7 @@ impl Optimiser {
     pub fn new(network: &Network) -> Optimiser {
         let weights = params::shapes(network.joint());
         let state = if network.device().is_cpu() {
+            quintet_kernels::scratch::keep_freed_memory();
             let is_table = |name: &str| Component::ALL.iter().any(|&c| table_name(c) == name);
             State::Host(weights.iter().map(|(name, shape)| Moments::new(shape, is_table(name))).collect())
         } else {
