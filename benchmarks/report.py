@@ -85,7 +85,11 @@ def users(record):
     yield f"{record['nodes']:,} accounts, {record['edges']:,} edges, {record['threads']} threads, settings {record['settings']}.\n"
     yield from table(["side", "seconds"], [(name, f"{min(t):.1f}") for name, t in record["seconds"].items()])
     yield from ratios(record)
-    yield from table(["AUC of hidden edges", "value"], [(name, f"{v:.3f}") for name, v in record["AUC of hidden edges"].items()])
+    same = "the same bits" if record["same bits in every run and on one thread"] else "OTHER BITS"
+    yield f"On one thread Quintet takes {record['seconds on one thread']:.1f} seconds; every run, on one thread too, gave {same}.\n"
+    scores = record["AUC of hidden edges"]
+    kinds = list(next(iter(scores.values())))
+    yield from table(["AUC of hidden edges", *(f"against {kind}" for kind in kinds)], [(name, *(f"{of[kind]:.3f}" for kind in kinds)) for name, of in scores.items()])
 
 
 def images(record):

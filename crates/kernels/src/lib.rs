@@ -4,7 +4,7 @@
 //! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
 //! - [`conv`]: the layers of convolutional networks, forwards;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
-//! - [`skipgram`]: the inner step of word and user vectors;
+//! - [`skipgram`], [`window`]: the inner steps of word and user vectors; [`rows`]: rows of a table and their changes;
 //! - [`rank`]: scores of queries against candidates;
 //! - [`topk`]: the k nearest vectors of each query;
 //! - [`scratch`]: memory that is used again;
@@ -17,15 +17,18 @@
 pub mod adam;
 pub mod conv;
 pub mod gru;
+mod lanes;
 pub mod linear;
 mod math;
 pub mod matmul;
 pub mod norm;
 pub mod rank;
 pub mod rng;
+pub mod rows;
 pub mod scratch;
 mod simd;
 pub mod skipgram;
 pub mod sums;
 mod threads;
 pub mod topk;
+pub mod window;

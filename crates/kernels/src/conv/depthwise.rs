@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::lanes::{self, Lanes, Loop};
 use super::{Clamp, LANES, Shape, Window, check, output};
+use crate::lanes::{self, Lanes, Loop};
 use crate::scratch::Scratch;
 use crate::simd::Level;
 

@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::lanes;
 use super::tile::{MANY_PIXELS, PIXELS, Tiles};
 use super::{Clamp, Shape, Window, check, output};
+use crate::lanes;
 use crate::matmul::{COLS, Mat, PackedB, Precision};
 use crate::scratch::Scratch;
 use crate::simd::Level;

@@ -9,7 +9,6 @@
 mod block;
 mod depthwise;
 mod direct;
-mod lanes;
 mod pool;
 mod tile;
 

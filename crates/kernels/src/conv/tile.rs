@@ -1,7 +1,7 @@
 //! The innermost loop of a convolution: sums of some pixels by some output channels in registers.
 
-use super::lanes::{Lanes, Loop};
 use super::{Clamp, LANES};
+use crate::lanes::{Lanes, Loop};
 use crate::matmul::COLS;
 
 /// Output pixels of a tile of 48 channels: 24 of the 32 AVX-512 registers hold sums.

@@ -25,7 +25,7 @@ use super::image::ImageEncoder;
 use super::location::Places;
 use super::text::{learning_tokens, post_tokens};
 use super::train_posts::TrainPosts;
-use super::user::UserVectors;
+use super::user::{self, UserVectors};
 use super::vocabulary::{SPECIAL, Vocabulary};
 use super::words::WordVectors;
 use crate::atomic;
@@ -260,6 +260,7 @@ fn fit_words(train: &TrainPosts, cache: &Path, settings: &Settings, progress: &d
 
 fn fit_users(train: &TrainPosts, cache: &Path, settings: &Settings, progress: &dyn Progress) -> Result<UserVectors> {
     let mut hash = CacheKey::new(&config::User { infer: true, ..settings.user.clone() })?;
+    hash.add(std::iter::once(user::METHOD));
     for post in train.posts() {
         let author = post.author.as_ref();
         let account = author.map(|a| [a.id.as_str(), a.handle.as_deref().unwrap_or_default()]);

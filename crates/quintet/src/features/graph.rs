@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::skipgram::Alias;
 use super::train_posts::TrainPosts;
 use crate::posts::{Mention, Post};
 
@@ -82,8 +83,17 @@ pub struct MentionGraph {
     pub accounts: Accounts,
     offsets: Vec<usize>,
     neighbours: Vec<u32>,
-    /// Weights of the row up to and including each neighbour, as a share of the row's sum; the last is 1.
-    cumulative: Vec<f64>,
+    /// For each row a table to draw from.
+    draws: Vec<Draw>,
+}
+
+/// A place of an alias table with the neighbours themselves, so that a draw reads one place of memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Draw {
+    /// Chance of `own`.
+    keep: f32,
+    own: u32,
+    other: u32,
 }
 
 impl MentionGraph {
@@ -129,11 +139,21 @@ impl MentionGraph {
         let mut offsets = vec![0; names.len() + 1];
         edges.iter().for_each(|e| offsets[e.0 as usize + 1] += 1);
         (0..names.len()).for_each(|i| offsets[i + 1] += offsets[i]);
-        let mut cumulative: Vec<f64> = edges.iter().map(|e| e.2).collect();
-        for row in offsets.windows(2) {
-            running_shares(&mut cumulative[row[0]..row[1]]);
+        let neighbours: Vec<u32> = edges.iter().map(|e| e.1).collect();
+        let mut draws = Vec::with_capacity(edges.len());
+        let mut weights = Vec::new();
+        for row in offsets.windows(2).map(|w| w[0]..w[1]).filter(|row| !row.is_empty()) {
+            weights.clear();
+            weights.extend(edges[row.clone()].iter().map(|e| e.2));
+            let (Alias { keep, other }, neighbours) = (Alias::new(&weights), &neighbours[row]);
+            let others = other.into_iter().map(|i| neighbours[i as usize]);
+            draws.extend(keep.into_iter().zip(neighbours).zip(others).map(|((keep, &own), other)| Draw {
+                keep,
+                own,
+                other,
+            }));
         }
-        MentionGraph { names, accounts, offsets, neighbours: edges.iter().map(|e| e.1).collect(), cumulative }
+        MentionGraph { names, accounts, offsets, neighbours, draws }
     }
 
     /// Number of nodes.
@@ -161,30 +181,19 @@ impl MentionGraph {
         self.neighbours(from).binary_search(&to).is_ok()
     }
 
-    /// The out-neighbour of `node` at `u`, uniform in [0, 1): a draw by weight.
+    /// An out-neighbour of `node` by weight, where `u` is uniform in [0, 1).
     pub fn draw(&self, node: u32, u: f64) -> Option<u32> {
-        let row = self.offsets[node as usize]..self.offsets[node as usize + 1];
-        let at = self.cumulative[row.clone()].partition_point(|&c| c <= u);
-        self.neighbours[row].get(at).copied()
+        let row = &self.draws[self.offsets[node as usize]..self.offsets[node as usize + 1]];
+        let at = u * row.len() as f64;
+        // Rounding may lead to the end of the row.
+        let place = (at as usize).min(row.len().saturating_sub(1));
+        let draw = row.get(place)?;
+        Some(if ((at - place as f64) as f32) < draw.keep { draw.own } else { draw.other })
     }
 
     /// Number of nodes from which a walk can take a step.
     pub fn starting_nodes(&self) -> usize {
         self.offsets.windows(2).filter(|w| w[0] < w[1]).count()
-    }
-}
-
-/// Weights of a row -> their running sums as a share of the whole.
-fn running_shares(row: &mut [f64]) {
-    let sum: f64 = row.iter().sum();
-    let mut so_far = 0.0;
-    for weight in row.iter_mut() {
-        so_far += *weight;
-        *weight = so_far / sum;
-    }
-    // Rounding must not leave a gap below 1.
-    if let Some(last) = row.last_mut() {
-        *last = 1.0;
     }
 }
 
@@ -221,7 +230,9 @@ mod tests {
         assert_eq!(graph.names, ["a", "b", "@zoe"]);
         assert_eq!((graph.neighbours(0), graph.neighbours(1), graph.neighbours(2)), (&[1, 2][..], &[2][..], &[][..]));
         // a mentions b in two posts and zoe in one.
-        assert_eq!((graph.draw(0, 0.6), graph.draw(0, 0.7), graph.draw(2, 0.5)), (Some(1), Some(2), None));
+        let drawn = |node| (0..300).filter(|i| graph.draw(0, (f64::from(*i) + 0.5) / 300.0) == Some(node)).count();
+        assert_eq!((drawn(1), drawn(2)), (200, 100));
+        assert_eq!((graph.draw(2, 0.5), graph.draw(0, 1f64.next_down()).is_some()), (None, true));
         assert_eq!(graph.accounts.node("unknown id", Some("ZOE")), Some(2));
         assert_eq!(graph.accounts.node("lonely", None), None);
         assert_eq!(graph.accounts.mentioned_nodes(&posts[4]), [0]);

@@ -6,7 +6,7 @@
 //! | image | [`image`] |
 //! | hashtags | [`hashtags`], through the word vectors |
 //! | location | [`location`] with [`near_duplicates`]: places, through the texts of other posts |
-//! | user | [`user`] with [`graph`], [`walks`], [`skipgram`]: authors, through the mention graph |
+//! | user | [`user`] with [`graph`], [`walks`], `walk_training`: authors, through the mention graph |
 //!
 //! [`fitted`] holds all of it, fitted on [`train_posts`] only; `numbers` applies it to any posts and gives a [`dataset`].
 
@@ -26,6 +26,7 @@ pub mod text;
 pub mod train_posts;
 pub mod user;
 pub mod vocabulary;
+mod walk_training;
 pub mod walks;
 mod word_files;
 pub mod words;

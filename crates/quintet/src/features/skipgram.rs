@@ -1,5 +1,4 @@
-//! Skip-gram with negative sampling: the one trainer behind word vectors (a word is several rows) and user vectors
-//! (a user is one row).
+//! Skip-gram with negative sampling: the trainer of word vectors, where a word is several rows.
 //!
 //! One thread, so the same seed gives the same bits whatever else runs. It does the sums of fastText
 //! (`fasttext_node2vec.md` A3) in a better order: the rows of a centre are read once and written once for all of its
@@ -75,13 +74,15 @@ impl SkipGram {
 }
 
 /// Draws from a fixed distribution with one table look-up (Walker 1977, in Vose's order).
-struct Alias {
-    keep: Vec<f32>,
-    other: Vec<u32>,
+pub(super) struct Alias {
+    /// Chance that a place keeps what was drawn.
+    pub(super) keep: Vec<f32>,
+    /// What stands in for it otherwise.
+    pub(super) other: Vec<u32>,
 }
 
 impl Alias {
-    fn new(weights: &[f64]) -> Alias {
+    pub(super) fn new(weights: &[f64]) -> Alias {
         let scale = weights.len() as f64 / weights.iter().sum::<f64>();
         let mut share: Vec<f64> = weights.iter().map(|w| w * scale).collect();
         let mut other: Vec<u32> = (0..weights.len() as u32).collect();

@@ -1,7 +1,7 @@
 //! `[user]`: mention graph -> walks -> skip-gram -> a vector per account (`fasttext_node2vec.md` section B).
 //!
 //! As in fastnode2vec each pass takes a fresh walk from every node, in random order, and negatives are uniform over
-//! nodes. Unlike there, no node is sub-sampled and a negative equal to the target is drawn again.
+//! nodes. Unlike there, no node is sub-sampled, and the pairs of a walk share negatives (`walk_training`).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,10 +10,9 @@ use quintet_kernels::rng::{Rng, label};
 
 use super::dataset::Dense;
 use super::graph::{Accounts, MentionGraph};
-use super::skipgram::SkipGram;
 use super::store::{Reader, Writer};
 use super::train_posts::TrainPosts;
-use super::walks::Walker;
+use super::walk_training::{BATCH, WalkTraining};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::posts::{Author, Post};
@@ -22,7 +21,8 @@ use crate::progress::Progress;
 const KIND: &str = "users 1";
 /// Where the learning rate ends (gensim's `min_alpha`).
 const LAST_RATE: f64 = 1e-4;
-const WALKS_PER_REPORT: usize = 256;
+/// Names the method in the key of cached vectors; a change that gives other vectors gives it another name.
+pub(super) const METHOD: &str = "walks in rounds 1";
 
 /// Vectors of accounts in the mention graph.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,39 +106,27 @@ impl UserVectors {
 /// # Errors
 /// If the person stops the work.
 pub fn learn(graph: &MentionGraph, settings: &config::User, progress: &dyn Progress) -> Result<Dense> {
-    let nodes = graph.len();
-    let uniform = vec![1.0; nodes];
-    let mut model = SkipGram::new(nodes, &uniform, settings.dim, settings.negatives, settings.seed);
-    let walker = Walker { length: settings.walk_length, p: settings.p, q: settings.q };
-    let total = (settings.walks * nodes).max(1);
+    let mut training = WalkTraining::new(graph, settings);
+    let total = (settings.walks * graph.len()).max(1);
     let task = progress.task("user vectors", Some(total as u64), "walks");
-    let mut order: Vec<u32> = (0..nodes as u32).collect();
-    let (mut walk, mut targets) = (Vec::new(), Vec::new());
+    let mut order: Vec<u32> = (0..graph.len() as u32).collect();
     let mut done = 0;
     for pass in 0..settings.walks as u64 {
         Rng::new(settings.seed, &[label("user order"), pass]).shuffle(&mut order);
-        for &start in &order {
-            let rate = settings.learning_rate - (settings.learning_rate - LAST_RATE) * done as f64 / total as f64;
-            let mut rng = Rng::new(settings.seed, &[label("walk"), pass, u64::from(start)]);
-            walker.walk(graph, start, &mut rng, &mut walk);
-            for (i, node) in walk.iter().enumerate() {
-                let reach = 1 + rng.index(settings.window.max(1));
-                targets.clear();
-                targets.extend_from_slice(&walk[i.saturating_sub(reach)..i]);
-                targets.extend_from_slice(&walk[i + 1..(i + 1 + reach).min(walk.len())]);
-                model.learn(&[*node], &targets, rate as f32);
-            }
-            done += 1;
-            if done % WALKS_PER_REPORT == 0 {
-                task.advance(WALKS_PER_REPORT as u64);
-                if progress.interrupted() {
-                    return Err(Error::interrupted("stopped while training user vectors; they start anew next time"));
-                }
+        for starts in order.chunks(BATCH) {
+            let rate = |more: usize| {
+                let share = (done + more) as f64 / total as f64;
+                settings.learning_rate - (settings.learning_rate - LAST_RATE) * share
+            };
+            training.learn(pass, starts, rate);
+            done += starts.len();
+            task.advance(starts.len() as u64);
+            if progress.interrupted() {
+                return Err(Error::interrupted("stopped while training user vectors; they start anew next time"));
             }
         }
     }
-    task.advance((done % WALKS_PER_REPORT) as u64);
-    Ok(Dense { dim: settings.dim, values: model.into_rows() })
+    Ok(Dense { dim: settings.dim, values: training.into_rows() })
 }
 
 /// Stand-ins for authors who are not in the graph: the mean vector of those they mention, one count per post and account.

@@ -18,15 +18,26 @@ pub struct Walker {
 impl Walker {
     /// Writes a walk from `start` into `walk`; it ends early where nobody is mentioned.
     pub fn walk(&self, graph: &MentionGraph, start: u32, rng: &mut Rng, walk: &mut Vec<u32>) {
-        walk.clear();
-        walk.push(start);
-        let mut before = None;
-        let mut here = start;
-        while walk.len() < self.length {
-            let Some(next) = self.step(graph, before, here, rng) else { return };
-            walk.push(next);
-            before = Some(here);
-            here = next;
+        self.walks(graph, &[start], std::slice::from_mut(rng), std::slice::from_mut(walk));
+    }
+
+    /// A walk from each of `starts` with the generator in the same place. They are taken side by side, a step of each in
+    /// turn, so that memory answers several at a time.
+    ///
+    /// # Panics
+    /// If there are fewer generators or walks than starts.
+    pub fn walks(&self, graph: &MentionGraph, starts: &[u32], rngs: &mut [Rng], walks: &mut [Vec<u32>]) {
+        let (rngs, walks) = (&mut rngs[..starts.len()], &mut walks[..starts.len()]);
+        for (walk, &start) in walks.iter_mut().zip(starts) {
+            walk.clear();
+            walk.push(start);
+        }
+        for taken in 1..self.length {
+            // A walk that has ended is shorter.
+            for (walk, rng) in walks.iter_mut().zip(&mut *rngs).filter(|(walk, _)| walk.len() == taken) {
+                let before = taken.checked_sub(2).map(|i| walk[i]);
+                walk.extend(self.step(graph, before, walk[taken - 1], rng));
+            }
         }
     }
 
@@ -115,6 +126,19 @@ mod tests {
             .map(|(y, w)| (counts.get(y).copied().unwrap_or(0.0) - w / 7.5 * total).powi(2) / (w / 7.5 * total))
             .sum();
         assert!(plain > 1000.0, "chi squared against first-order chances: {plain}");
+    }
+
+    #[test]
+    fn walks_side_by_side_are_walks_one_by_one() {
+        let (graph, walker) = (graph(), Walker { length: 12, p: 0.5, q: 2.0 });
+        let starts: Vec<u32> = (0..40).map(|i| i % 5).collect();
+        let mut rngs: Vec<Rng> = (0..40).map(|i| Rng::new(2, &[i])).collect();
+        let (mut walks, mut alone) = (vec![vec![7]; 40], Vec::new());
+        walker.walks(&graph, &starts, &mut rngs, &mut walks);
+        for (i, walk) in walks.iter().enumerate() {
+            walker.walk(&graph, starts[i], &mut Rng::new(2, &[i as u64]), &mut alone);
+            assert_eq!(walk, &alone);
+        }
     }
 
     #[test]

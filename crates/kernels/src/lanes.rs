@@ -1,7 +1,7 @@
 //! Vector registers of each level behind one face, for loops that only run fast with their sums in registers.
 
 /// A register of `N` values. Each operation works lane by lane and gives the same bits in every implementation.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// Values in a register.
     const N: usize;
 
@@ -31,6 +31,12 @@ pub(super) trait Lanes: Copy {
     /// The processor must have the register.
     unsafe fn add(self, other: Self) -> Self;
 
+    /// The sum of the sixteen values in `parts`: value i and value i + 8 first, then i and i + 4, and so on.
+    ///
+    /// # Safety
+    /// `parts` must be registers of sixteen values together, and the processor must have the register.
+    unsafe fn sum_of_sixteen(parts: &[Self]) -> f32;
+
     /// Asks for the values at an address, valid or not, to be brought into the second-level cache.
     ///
     /// # Safety
@@ -52,7 +58,7 @@ pub(super) trait Lanes: Copy {
 
 /// Eight values in plain Rust.
 #[derive(Clone, Copy)]
-pub(super) struct Plain([f32; 8]);
+pub(crate) struct Plain([f32; 8]);
 
 impl Lanes for Plain {
     const N: usize = 8;
@@ -85,6 +91,13 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
+    unsafe fn sum_of_sixteen(parts: &[Self]) -> f32 {
+        let eight: [f32; 8] = std::array::from_fn(|i| parts[0].0[i] + parts[1].0[i]);
+        let four: [f32; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}
 
     #[inline(always)]
@@ -101,7 +114,7 @@ impl Lanes for Plain {
 /// [`Lanes`] by the instructions of x86-64. MAXPS and MINPS return their second operand where either is no number.
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86 {
-    ($register:ty, $n:literal, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident, $max:ident, $min:ident) => {
+    ($register:ty, $n:literal, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident, $max:ident, $min:ident, $sum:ident) => {
         impl Lanes for $register {
             const N: usize = $n;
 
@@ -136,6 +149,12 @@ macro_rules! x86 {
             }
 
             #[inline(always)]
+            unsafe fn sum_of_sixteen(parts: &[Self]) -> f32 {
+                // SAFETY: the caller's promises.
+                unsafe { $sum(parts) }
+            }
+
+            #[inline(always)]
             unsafe fn prefetch(from: *const f32) {
                 // SAFETY: a prefetch reads nothing.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
@@ -161,6 +180,37 @@ mod registers {
     use super::Lanes;
     use std::arch::x86_64::*;
 
+    /// # Safety
+    /// The processor must have AVX-512 F and AVX.
+    #[inline(always)]
+    unsafe fn sum_of_one(parts: &[__m512]) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(parts[0])));
+            sum_of_eight(_mm256_add_ps(_mm512_castps512_ps256(parts[0]), high))
+        }
+    }
+
+    /// # Safety
+    /// The processor must have AVX.
+    #[inline(always)]
+    unsafe fn sum_of_two(parts: &[__m256]) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe { sum_of_eight(_mm256_add_ps(parts[0], parts[1])) }
+    }
+
+    /// # Safety
+    /// The processor must have AVX.
+    #[inline(always)]
+    unsafe fn sum_of_eight(eight: __m256) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
     x86!(
         __m256,
         8,
@@ -170,7 +220,8 @@ mod registers {
         _mm256_fmadd_ps,
         _mm256_add_ps,
         _mm256_max_ps,
-        _mm256_min_ps
+        _mm256_min_ps,
+        sum_of_two
     );
     x86!(
         __m512,
@@ -181,12 +232,13 @@ mod registers {
         _mm512_fmadd_ps,
         _mm512_add_ps,
         _mm512_max_ps,
-        _mm512_min_ps
+        _mm512_min_ps,
+        sum_of_one
     );
 }
 
 /// A loop over registers, to be compiled once per level. Implementations mark `run` as `#[inline(always)]`.
-pub(super) trait Loop {
+pub(crate) trait Loop {
     /// # Safety
     /// The processor must have the register `L`; the rest is said where the loop is made.
     unsafe fn run<L: Lanes>(self);
@@ -196,7 +248,7 @@ pub(super) trait Loop {
 ///
 /// # Safety
 /// The processor must have `level`, and `work` may have promises of its own.
-pub(super) unsafe fn run_at(level: crate::simd::Level, work: impl Loop) {
+pub(crate) unsafe fn run_at(level: crate::simd::Level, work: impl Loop) {
     use crate::simd::Level;
     // SAFETY: the caller's promises.
     unsafe {
