@@ -193,6 +193,21 @@ fn the_number_of_threads_changes_no_byte() {
 }
 
 #[test]
+fn a_format_that_is_named_reads_what_would_be_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.jsonl");
+    let lines: String = (0..300).map(|i| format!("{{\"id\":\"{i}\",\"text\":\"x\"}}\n")).collect();
+    std::fs::write(&path, lines).unwrap();
+    let with = |name: &str, format: Option<&str>| {
+        let options = ImportOptions { format: format.map(str::to_owned), ..ImportOptions::default() };
+        import_into(&folder.path().join(name), std::slice::from_ref(&path), &options).unwrap()
+    };
+    let ((found, posts), (named, same)) = (with("a", None), with("b", Some("native")));
+    assert_eq!((found.rows.read, named.rows, posts.len()), (300, found.rows, 300));
+    assert_eq!(posts, same);
+}
+
+#[test]
 fn a_long_line_and_a_cut_file_lose_only_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.jsonl.gz");

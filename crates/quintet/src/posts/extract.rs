@@ -32,42 +32,68 @@ pub struct Entity {
 
 /// Entities in order of appearance, none overlapping another.
 pub fn entities(text: &str) -> Vec<Entity> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    // Only these characters can begin an entity: a sign, or the dot or colon inside a link.
-    while let Some(step) = text[at..].find(['#', '＃', '@', '＠', '.', ':']) {
-        let here = at + step;
-        let sign = text[here..].chars().next().unwrap_or('.');
-        let entity = match sign {
-            '#' | '＃' => hashtag(text, here, sign),
-            '@' | '＠' => mention(text, here, sign),
-            _ => link(text, at, here),
-        };
-        at = match entity {
-            Some(entity) => {
-                let end = entity.range.end;
-                found.push(entity);
-                end
+    Entities { text, at: 0 }.collect()
+}
+
+/// Entities of a text from a byte on.
+struct Entities<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Iterator for Entities<'_> {
+    type Item = Entity;
+
+    fn next(&mut self) -> Option<Entity> {
+        let text = self.text;
+        // Only these characters can begin an entity: a sign, or the dot or colon inside a link. 0xef begins ＃ and ＠.
+        while let Some(step) =
+            text.as_bytes()[self.at..].iter().position(|b| matches!(b, b'#' | b'@' | b'.' | b':' | 0xef))
+        {
+            let here = self.at + step;
+            let sign = text[here..].chars().next()?;
+            let entity = match sign {
+                '#' | '＃' => hashtag(text, here, sign),
+                '@' | '＠' => mention(text, here, sign),
+                '.' | ':' => link(text, self.at, here),
+                _ => None,
+            };
+            if let Some(entity) = entity {
+                self.at = entity.range.end;
+                return Some(entity);
             }
-            None => here + sign.len_utf8(),
-        };
+            self.at = here + sign.len_utf8();
+        }
+        None
     }
-    found
 }
 
 /// Hashtags without `#`, as written, in order, repeated ones included.
 pub fn hashtags(text: &str) -> Vec<String> {
-    names(text, EntityKind::Hashtag)
+    names(text, &entities(text), EntityKind::Hashtag).collect()
 }
 
 /// Handles without `@`, as written, in order, repeated ones included.
 pub fn mentions(text: &str) -> Vec<String> {
-    names(text, EntityKind::Mention)
+    names(text, &entities(text), EntityKind::Mention).collect()
 }
 
-fn names(text: &str, kind: EntityKind) -> Vec<String> {
-    let name = |range: Range<usize>| text[range].chars().skip(1).collect();
-    entities(text).into_iter().filter(|e| e.kind == kind).map(|e| name(e.range)).collect()
+/// The entities of one kind among those `found` in a text, without their sign.
+pub fn names<'a>(text: &'a str, found: &'a [Entity], kind: EntityKind) -> impl Iterator<Item = String> + 'a {
+    let name = |range: Range<usize>| text[range].trim_start_matches(['#', '＃', '@', '＠']).to_owned();
+    found.iter().filter(move |e| e.kind == kind).map(move |e| name(e.range.clone()))
+}
+
+/// Whether [`strip`] leaves anything of a text.
+pub fn has_words(text: &str) -> bool {
+    let mut at = 0;
+    for entity in (Entities { text, at: 0 }) {
+        if !text[at..entity.range.start].trim().is_empty() {
+            return true;
+        }
+        at = entity.range.end;
+    }
+    !text[at..].trim().is_empty()
 }
 
 /// The text without hashtags, mentions, lists and links; runs of white space become one space.
@@ -286,7 +312,7 @@ mod tests {
                 prop_assert!(text.get(entity.range.clone()).is_some());
                 end = entity.range.end;
             }
-            strip(&text);
+            prop_assert_eq!(has_words(&text), !strip(&text).is_empty());
         }
     }
 }

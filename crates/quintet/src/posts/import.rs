@@ -1,7 +1,8 @@
 //! Dumps in, a corpus out: streamed, every record accounted for, the folder whole or not at all.
 //!
 //! Records are read in order, parsed by all threads a batch at a time, and taken in in order again, so the corpus
-//! does not depend on the number of threads. Copies of a post are merged as [`super::merge`] describes.
+//! does not depend on the number of threads. While a batch is parsed, the next one is read and the one before is taken
+//! in: no thread waits for the disk or for another's turn. Copies of a post are merged as [`super::merge`] describes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
@@ -13,9 +14,10 @@ use rayon::prelude::*;
 
 use super::carry::{Carrier, Images};
 use super::corpus::{Label, Part};
+use super::facts::Facts;
 use super::folder::{self, Keyed, Source, Splits};
 use super::formats::{self, Format, Found, Notes, Record};
-use super::input::{self, Raw, Records};
+use super::input::{self, Batch, Records};
 use super::merge::{Origin, Placed, Seen};
 use super::post::Post;
 use super::report::{FileReport, ImportReport, Rejected, SourceReport};
@@ -46,6 +48,8 @@ const DETECT_RECORDS: usize = 100;
 /// A batch ends at this many records or bytes; it bounds what is in memory at once.
 const BATCH_RECORDS: usize = 4096;
 const BATCH_BYTES: usize = 8 << 20;
+/// Records a thread parses at a time.
+const CHUNK: usize = 64;
 
 /// Imports files and folders (`-`: standard input) into the corpus folder `into`.
 ///
@@ -75,6 +79,7 @@ pub fn import(
         task,
         writer,
         carrier,
+        compares_texts: sources.len() > 1,
         seen: Seen::default(),
         tally: Tally::default(),
         parts: Vec::new(),
@@ -105,6 +110,8 @@ struct Import<'a> {
     task: Box<dyn Task>,
     writer: CorpusWriter,
     carrier: Carrier,
+    /// Posts of one source are never told apart by their texts.
+    compares_texts: bool,
     seen: Seen,
     tally: Tally,
     /// Part of each row.
@@ -127,11 +134,20 @@ struct Current<'a> {
     native: bool,
 }
 
-/// What a thread made of a record.
+/// What a thread made of some lines.
+#[derive(Default)]
 struct Parsed {
-    line: u64,
-    records: Vec<Record>,
+    records: Vec<Made>,
     notes: Notes,
+}
+
+/// A record with what threads can find out about its posts.
+struct Made {
+    line: u64,
+    record: Record,
+    facts: Facts,
+    /// Facts about the posts it quotes.
+    quoted: Vec<Facts>,
 }
 
 impl Import<'_> {
@@ -154,27 +170,35 @@ impl Import<'_> {
         let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
         let bytes = Arc::new(AtomicU64::new(0));
         let mut records = Records::new(input::open(path, bytes.clone())?);
-        let mut head = Vec::new();
-        let Some(format) = self.find_format(&mut records, &mut head, path, current.source.folder)? else {
-            self.pass_over(name, &head);
+        let mut batch = Batch::default();
+        let Some(format) = self.find_format(&mut records, &mut batch, path, current.source.folder)? else {
+            self.pass_over(name, &batch);
             return Ok(());
         };
         current.native = format.name() == "native";
         let mut file = FileReport { path: name, format: format.name().to_owned(), ..FileReport::default() };
+        fill(&mut batch, &mut records);
+        let (source, with_text) = (current.source.name.as_str(), self.compares_texts);
         let mut shown = 0;
-        loop {
+        let (mut next, mut parsed) = (Batch::default(), Vec::new());
+        while !batch.is_empty() || !parsed.is_empty() {
             if self.progress.interrupted() {
                 return Err(Error::interrupted("import stopped; nothing was written"));
             }
-            fill(&mut head, &mut records);
-            if head.is_empty() {
-                break;
-            }
-            let parsed: Vec<Parsed> =
-                std::mem::take(&mut head).into_par_iter().with_min_len(32).map(|raw| parse(format, raw)).collect();
-            for record in parsed {
-                self.take(current, &mut file, record)?;
-            }
+            let before = std::mem::take(&mut parsed);
+            let ((), (made, taken)) = rayon::join(
+                || fill(&mut next, &mut records),
+                || {
+                    rayon::join(
+                        || parse(format, &batch, source, with_text),
+                        || self.take_all(current, &mut file, before),
+                    )
+                },
+            );
+            taken?;
+            parsed = made;
+            std::mem::swap(&mut batch, &mut next);
+            next.clear();
             let now = bytes.load(Ordering::Relaxed);
             self.task.advance(now - std::mem::replace(&mut shown, now));
         }
@@ -196,19 +220,20 @@ impl Import<'_> {
     }
 
     /// The format of a file from its first records, which end up in `head`; `None` for a file that holds no posts.
+    /// With a format given nothing is read.
     fn find_format(
         &self,
         records: &mut Records<impl BufRead>,
-        head: &mut Vec<Raw>,
+        head: &mut Batch,
         path: &Path,
         in_folder: bool,
     ) -> Result<Option<&'static dyn Format>> {
         if self.format.is_some() {
             return Ok(self.format);
         }
-        for raw in records.by_ref().take(DETECT_RECORDS) {
-            let format = raw.text.as_ref().ok().and_then(|t| formats::parse(t).ok()).and_then(|o| formats::detect(&o));
-            head.push(raw);
+        while head.len() < DETECT_RECORDS && records.read_into(head) {
+            let (_, text) = head.get(head.len() - 1);
+            let format = text.ok().and_then(|t| formats::parse(t).ok()).and_then(|o| formats::detect(&o));
             if format.is_some() {
                 return Ok(format);
             }
@@ -216,9 +241,9 @@ impl Import<'_> {
         if head.is_empty() || in_folder {
             return Ok(None);
         }
-        let reason = head.iter().find_map(|r| match &r.text {
+        let reason = (0..head.len()).find_map(|at| match head.get(at).1 {
             Ok(text) => formats::parse(text).err(),
-            Err(reason) => Some(reason.clone()),
+            Err(reason) => Some(reason.to_owned()),
         });
         let because = reason.map_or(String::new(), |r| format!(" (the first trouble: {r})"));
         let known: Vec<&str> = formats::ALL.iter().map(|f| f.name()).collect();
@@ -228,7 +253,7 @@ impl Import<'_> {
     }
 
     /// Accounts for a file without posts.
-    fn pass_over(&mut self, name: String, head: &[Raw]) {
+    fn pass_over(&mut self, name: String, head: &Batch) {
         let what = if head.is_empty() { "holds no records" } else { "holds no posts of a known format; passed over" };
         self.report.problems.push(format!("{name} {what}"));
         if let Some(source) = self.report.sources.last_mut() {
@@ -236,24 +261,31 @@ impl Import<'_> {
         }
     }
 
-    fn take(&mut self, current: &mut Current, file: &mut FileReport, parsed: Parsed) -> Result<()> {
-        self.notes.merge(parsed.notes);
-        for record in parsed.records {
-            file.read += 1;
-            self.report.rows.read += 1;
-            match record {
-                Record::Post(found) => self.found(current, *found)?,
-                Record::Delete(id) => {
-                    self.seen.delete(&id);
-                    self.message("delete");
-                }
-                Record::ScrubGeo { author, up_to } => {
-                    self.seen.scrub(author, &up_to);
-                    self.message("scrub_geo");
-                }
-                Record::Message(kind) => self.message(&kind),
-                Record::Rejected(reason) => self.reject(file, parsed.line, reason)?,
+    fn take_all(&mut self, current: &mut Current, file: &mut FileReport, parsed: Vec<Parsed>) -> Result<()> {
+        for Parsed { records, notes } in parsed {
+            self.notes.merge(notes);
+            for made in records {
+                self.take(current, file, made)?;
             }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, current: &mut Current, file: &mut FileReport, made: Made) -> Result<()> {
+        file.read += 1;
+        self.report.rows.read += 1;
+        match made.record {
+            Record::Post(found) => self.found(current, *found, &made.facts, &made.quoted)?,
+            Record::Delete(id) => {
+                self.seen.delete(&id);
+                self.message("delete");
+            }
+            Record::ScrubGeo { author, up_to } => {
+                self.seen.scrub(author, &up_to);
+                self.message("scrub_geo");
+            }
+            Record::Message(kind) => self.message(&kind),
+            Record::Rejected(reason) => self.reject(file, made.line, reason)?,
         }
         Ok(())
     }
@@ -276,30 +308,29 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn found(&mut self, current: &mut Current, found: Found) -> Result<()> {
+    fn found(&mut self, current: &mut Current, found: Found, facts: &Facts, quoted: &[Facts]) -> Result<()> {
         let rows = &mut self.report.rows;
         rows.reposts += u64::from(found.repost);
-        match self.place(current, found.post)? {
+        match self.place(current, found.post, facts)? {
             Placed::New(_) => self.report.rows.imported += 1,
             Placed::Merged(_) => self.report.rows.merged += 1,
         }
-        for post in found.quoted {
-            if let Placed::New(_) = self.place(current, post)? {
+        for (post, facts) in found.quoted.into_iter().zip(quoted) {
+            if let Placed::New(_) = self.place(current, post, facts)? {
                 self.report.rows.quoted += 1;
             }
         }
         Ok(())
     }
 
-    fn place(&mut self, current: &mut Current, mut post: Post) -> Result<Placed> {
+    fn place(&mut self, current: &mut Current, mut post: Post, facts: &Facts) -> Result<Placed> {
         let part = self.part_of(current, &post);
         self.carrier.carry(&mut post.images, current.source)?;
-        post.source.clone_from(&current.source.name);
         let origin = Origin { source: current.number, name: &current.source.name, native: current.native };
-        let placed = self.seen.place(&mut post, origin);
+        let placed = self.seen.place(&mut post, facts, origin);
         match placed {
             Placed::New(_) => {
-                self.tally.add(&post);
+                self.tally.add(&post, facts);
                 self.parts.push(part);
                 self.writer.push(post, part.or(self.options.rest))?;
             }
@@ -338,7 +369,7 @@ impl Import<'_> {
             self.writer.revise(|row, post| {
                 let stays = seen.revise(row, post);
                 stays.then(|| {
-                    tally.add(post);
+                    tally.add(post, &Facts::of(post, false));
                     parts[row as usize].or(rest)
                 })
             })?;
@@ -421,20 +452,36 @@ impl Import<'_> {
 }
 
 /// Adds records to a batch until it is full or the file ends.
-fn fill(batch: &mut Vec<Raw>, records: &mut Records<impl BufRead>) {
-    let mut bytes = 0;
-    while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-        let Some(raw) = records.next() else { break };
-        bytes += raw.text.as_ref().map_or(0, Vec::len);
-        batch.push(raw);
-    }
+fn fill(batch: &mut Batch, records: &mut Records<impl BufRead>) {
+    while batch.len() < BATCH_RECORDS && batch.bytes() < BATCH_BYTES && records.read_into(batch) {}
 }
 
-fn parse(format: &dyn Format, raw: Raw) -> Parsed {
-    let mut notes = Notes::default();
-    let records = match raw.text {
-        Ok(text) => formats::read(format, &text, &mut notes),
-        Err(reason) => vec![Record::Rejected(reason)],
+/// Makes posts of the lines of a batch, with all threads.
+fn parse(format: &dyn Format, batch: &Batch, source: &str, with_text: bool) -> Vec<Parsed> {
+    let chunk = |start: usize| {
+        let (mut parsed, mut records) = (Parsed::default(), Vec::new());
+        for at in start..batch.len().min(start + CHUNK) {
+            let (line, text) = batch.get(at);
+            match text {
+                Ok(text) => formats::read(format, text, &mut parsed.notes, &mut records),
+                Err(reason) => records.push(Record::Rejected(reason.to_owned())),
+            }
+            parsed.records.extend(records.drain(..).map(|record| made(line, record, source, with_text)));
+        }
+        parsed
     };
-    Parsed { line: raw.line, records, notes }
+    (0..batch.len().div_ceil(CHUNK)).into_par_iter().map(|at| chunk(at * CHUNK)).collect()
+}
+
+fn made(line: u64, mut record: Record, source: &str, with_text: bool) -> Made {
+    let (mut facts, mut quoted) = (Facts::default(), Vec::new());
+    if let Record::Post(found) = &mut record {
+        source.clone_into(&mut found.post.source);
+        facts = Facts::of(&found.post, with_text);
+        for post in &mut found.quoted {
+            source.clone_into(&mut post.source);
+            quoted.push(Facts::of(post, with_text));
+        }
+    }
+    Made { line, record, facts, quoted }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,13 +68,40 @@ pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dy
     }
 }
 
-/// One record as it stands in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raw {
-    /// Line it begins on, from 1.
-    pub line: u64,
-    /// Its JSON text, or why it was lost.
-    pub text: Result<Vec<u8>, String>,
+/// Records in a row, their texts in one piece of memory.
+#[derive(Debug, Default)]
+pub struct Batch {
+    text: Vec<u8>,
+    records: Vec<(u64, Result<Range<usize>, String>)>,
+}
+
+impl Batch {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Bytes of the records.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Forgets the records and keeps the memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.records.clear();
+    }
+
+    /// The line a record begins on, from 1, and its JSON text, or why it was lost.
+    pub fn get(&self, at: usize) -> (u64, Result<&[u8], &str>) {
+        let (line, text) = &self.records[at];
+        (*line, text.as_ref().map(|range| &self.text[range.clone()]).map_err(String::as_str))
+    }
 }
 
 /// How a file separates its records.
@@ -164,9 +192,8 @@ impl<R: BufRead> Records<R> {
         if open { Layout::Values } else { Layout::Lines }
     }
 
-    fn next_line(&mut self) -> Raw {
-        let line = self.line;
-        let mut text = Vec::new();
+    fn next_line(&mut self, text: &mut Vec<u8>) -> (u64, Result<(), String>) {
+        let (line, start) = (self.line, text.len());
         let mut length = 0usize;
         loop {
             let limit = self.limit;
@@ -174,7 +201,7 @@ impl<R: BufRead> Records<R> {
             if bytes.is_empty() {
                 break;
             }
-            let end = bytes.iter().position(|b| *b == b'\n');
+            let end = memchr::memchr(b'\n', bytes);
             let part = &bytes[..end.unwrap_or(bytes.len())];
             length += part.len();
             if length <= limit {
@@ -187,26 +214,30 @@ impl<R: BufRead> Records<R> {
                 break;
             }
         }
-        self.record(line, text, length)
+        (line, self.whole(text, start, length))
     }
 
-    fn record(&self, line: u64, text: Vec<u8>, length: usize) -> Raw {
-        if length > self.limit {
-            let what = format!("longer than {} MiB: {length} bytes", self.limit >> 20);
-            return Raw { line, text: Err(what) };
-        }
-        let cut = self.failure.as_ref().map(|f| format!("the file breaks off here: {f}"));
-        Raw { line, text: cut.map_or(Ok(text), Err) }
+    /// Whether the record of `length` bytes whose text begins at `start` is whole; if not, its text is taken back.
+    fn whole(&self, text: &mut Vec<u8>, start: usize, length: usize) -> Result<(), String> {
+        let lost = if length > self.limit {
+            format!("longer than {} MiB: {length} bytes", self.limit >> 20)
+        } else if let Some(failure) = &self.failure {
+            format!("the file breaks off here: {failure}")
+        } else {
+            return Ok(());
+        };
+        text.truncate(start);
+        Err(lost)
     }
 
     /// The next value of a list or row of values: up to the bracket that closes it.
-    fn next_value(&mut self) -> Option<Raw> {
+    fn next_value(&mut self, text: &mut Vec<u8>) -> Option<(u64, Result<(), String>)> {
         while let b'[' | b']' | b',' = self.skip_blank()? {
             self.input.consume(1);
         }
-        let line = self.line;
+        let (line, start) = (self.line, text.len());
         let mut scan = Scan::default();
-        let (mut text, mut length) = (Vec::new(), 0usize);
+        let mut length = 0usize;
         while !scan.done {
             let limit = self.limit;
             let bytes = self.fill();
@@ -222,14 +253,19 @@ impl<R: BufRead> Records<R> {
             self.input.consume(used);
             self.line += lines as u64;
         }
-        Some(self.record(line, text, length))
+        Some((line, self.whole(text, start, length)))
     }
-}
 
-impl<R: BufRead> Iterator for Records<R> {
-    type Item = Raw;
+    /// Appends the next record to `batch`; false at the end.
+    pub fn read_into(&mut self, batch: &mut Batch) -> bool {
+        let start = batch.text.len();
+        let Some((line, whole)) = self.next_text(&mut batch.text) else { return false };
+        batch.records.push((line, whole.map(|()| start..batch.text.len())));
+        true
+    }
 
-    fn next(&mut self) -> Option<Raw> {
+    /// Appends the text of the next record to `text`: the line it begins on, and why it was lost if it was.
+    fn next_text(&mut self, text: &mut Vec<u8>) -> Option<(u64, Result<(), String>)> {
         let first = self.skip_blank()?;
         let layout = match self.layout {
             Some(layout) => layout,
@@ -237,8 +273,8 @@ impl<R: BufRead> Iterator for Records<R> {
         };
         self.layout = Some(layout);
         match layout {
-            Layout::Lines => Some(self.next_line()),
-            Layout::Values => self.next_value(),
+            Layout::Lines => Some(self.next_line(text)),
+            Layout::Values => self.next_value(text),
         }
     }
 }

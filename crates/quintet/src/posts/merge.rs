@@ -1,18 +1,22 @@
 //! Recognises posts that came before, and merges what a later copy adds.
 //!
-//! Memory is about 60 bytes a post plus the later copies that add something. The first copy of a post stays; a later
+//! Memory is some 40 bytes a post plus the later copies that add something. The first copy of a post stays; a later
 //! one only fills fields that are unknown. Ids of two sources may be equal by accident, as row numbers are: where one of
 //! the two is in our own format, comes from another source and is clearly another post (another author, or without
 //! authors another text), the later one is renamed `SOURCE/ID`. Posts of platforms with the same id are always one.
 
 use std::collections::{HashMap, HashSet};
 
+use hashbrown::HashTable;
+
+use super::facts::{Facts, hash128};
 use super::post::{Author, Place, Post};
 
 /// What is remembered of a post.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    row: u32,
+    /// Hash of the id.
+    id: u128,
     /// Which fields are known, a bit each.
     known: u32,
     /// Hash of the author's id, 0 if unknown.
@@ -46,62 +50,85 @@ pub struct Origin<'a> {
 /// Posts seen so far.
 #[derive(Default)]
 pub struct Seen {
-    entries: HashMap<u128, Entry>,
+    entries: Entries,
     fills: HashMap<u32, Post>,
     renamed: HashMap<(u16, String), String>,
     deleted: HashSet<u128>,
     scrubbed: HashMap<String, u128>,
 }
 
-fn hash128(text: &str) -> u128 {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-    u128::from_le_bytes(bytes)
+/// Entries of a page: pages never move, so growing needs no second copy of what is there.
+const PAGE: usize = 1 << 14;
+
+/// Entries by row, found by id. A hash map of the entries themselves would take three times the memory when it grows.
+#[derive(Default)]
+struct Entries {
+    pages: Vec<Vec<Entry>>,
+    rows: HashTable<u32>,
 }
 
-fn author_hash(post: &Post) -> u32 {
-    // The lowest bit is given up so that 0 means unknown.
-    post.author.as_ref().map_or(0, |a| hash128(&a.id) as u32 | 1)
+impl Entries {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn row_of(&self, id: u128) -> Option<u32> {
+        self.rows.find(id as u64, |row| entry(&self.pages, *row).id == id).copied()
+    }
+
+    fn push(&mut self, new: Entry) {
+        let row = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+        }
+        if let Some(page) = self.pages.last_mut() {
+            page.push(new);
+        }
+        let pages = &self.pages;
+        self.rows.insert_unique(new.id as u64, row, |row| entry(pages, *row).id as u64);
+    }
 }
 
-fn text_hash(post: &Post) -> u32 {
-    let letters: String = post.text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    hash128(&letters) as u32
+fn entry(pages: &[Vec<Entry>], row: u32) -> &Entry {
+    &pages[row as usize / PAGE][row as usize % PAGE]
 }
 
 impl Seen {
     /// Takes a post in; a merged one is kept if it adds something. The id of `post` is changed if it must be renamed.
-    pub fn place(&mut self, post: &mut Post, origin: Origin) -> Placed {
-        let mut key = hash128(&post.id);
-        let mut entry = Entry {
-            row: u32::try_from(self.entries.len()).unwrap_or(u32::MAX),
+    pub fn place(&mut self, post: &mut Post, facts: &Facts, origin: Origin) -> Placed {
+        let mut new = Entry {
+            id: facts.id,
             known: known(post),
-            author: author_hash(post),
-            text: text_hash(post),
+            // The lowest bit is given up so that 0 means unknown.
+            author: facts.author.map_or(0, |a| a as u32 | 1),
+            text: facts.text,
             source: origin.source,
             native: origin.native,
         };
-        if self.entries.get(&key).is_some_and(|earlier| is_another(earlier, &entry)) {
+        let mut row = self.entries.row_of(new.id);
+        if row.is_some_and(|row| is_another(entry(&self.entries.pages, row), &new)) {
             let id = format!("{}/{}", origin.name, post.id);
             self.renamed.insert((origin.source, std::mem::replace(&mut post.id, id.clone())), id);
-            key = hash128(&post.id);
+            new.id = hash128(&post.id);
+            row = self.entries.row_of(new.id);
         }
-        let Some(earlier) = self.entries.get_mut(&key) else {
-            self.entries.insert(key, entry);
-            return Placed::New(u64::from(entry.row));
+        let Some(row) = row else {
+            self.entries.push(new);
+            return Placed::New(self.entries.len() as u64 - 1);
         };
-        if earlier.author != 0 && earlier.author != entry.author {
-            entry.known &= !AUTHOR;
+        let earlier = &mut self.entries.pages[row as usize / PAGE][row as usize % PAGE];
+        if earlier.author != 0 && earlier.author != new.author {
+            new.known &= !AUTHOR;
         }
-        if entry.known & !earlier.known != 0 {
-            earlier.known |= entry.known;
+        if new.known & !earlier.known != 0 {
+            earlier.known |= new.known;
             let post = std::mem::take(post);
-            match self.fills.get_mut(&earlier.row) {
+            match self.fills.get_mut(&row) {
                 Some(fill) => fill_in(fill, post),
-                None => drop(self.fills.insert(earlier.row, post)),
+                None => drop(self.fills.insert(row, post)),
             }
         }
-        Placed::Merged(u64::from(earlier.row))
+        Placed::Merged(u64::from(row))
     }
 
     /// Remembers that a post must be forgotten, whether it came already or comes later.
@@ -118,7 +145,7 @@ impl Seen {
 
     /// How many posts that came must be forgotten.
     pub fn deletes_honoured(&self) -> u64 {
-        self.deleted.iter().filter(|k| self.entries.contains_key(k)).count() as u64
+        self.deleted.iter().filter(|id| self.entries.row_of(**id).is_some()).count() as u64
     }
 
     /// Whether [`Seen::revise`] changes anything.
@@ -145,7 +172,7 @@ impl Seen {
     pub fn final_id(&self, source: u16, id: &str) -> Option<String> {
         let id = self.renamed.get(&(source, id.to_owned())).map_or(id, String::as_str);
         let key = hash128(id);
-        (self.entries.contains_key(&key) && !self.deleted.contains(&key)).then(|| id.to_owned())
+        (self.entries.row_of(key).is_some() && !self.deleted.contains(&key)).then(|| id.to_owned())
     }
 
     /// How many posts were renamed.
@@ -268,6 +295,11 @@ mod tests {
         Post { id: id.into(), text: text.into(), author, ..Post::default() }
     }
 
+    fn place(seen: &mut Seen, post: &mut Post, origin: Origin) -> Placed {
+        let facts = Facts::of(post, true);
+        seen.place(post, &facts, origin)
+    }
+
     fn origin(source: u16, native: bool) -> Origin<'static> {
         Origin { source, name: ["one", "two"][source as usize], native }
     }
@@ -276,9 +308,9 @@ mod tests {
     fn a_later_copy_fills_what_is_unknown_and_changes_nothing_else() {
         let mut seen = Seen::default();
         let mut first = post("1", "a", Some("u"));
-        assert_eq!(seen.place(&mut first, origin(0, false)), Placed::New(0));
+        assert_eq!(place(&mut seen, &mut first, origin(0, false)), Placed::New(0));
         let mut copy = Post { lang: Some("en".into()), ..post("1", "b", Some("u")) };
-        assert_eq!(seen.place(&mut copy, origin(1, false)), Placed::Merged(0));
+        assert_eq!(place(&mut seen, &mut copy, origin(1, false)), Placed::Merged(0));
         assert!(seen.needs_revision() && seen.revise(0, &mut first));
         assert_eq!((first.text.as_str(), first.lang.as_deref()), ("a", Some("en")));
     }
@@ -286,23 +318,23 @@ mod tests {
     #[test]
     fn a_copy_that_adds_nothing_needs_no_revision() {
         let mut seen = Seen::default();
-        seen.place(&mut post("1", "a", None), origin(0, true));
-        seen.place(&mut post("1", "a", None), origin(0, true));
+        place(&mut seen, &mut post("1", "a", None), origin(0, true));
+        place(&mut seen, &mut post("1", "a", None), origin(0, true));
         assert!(!seen.needs_revision());
     }
 
     #[test]
     fn ids_equal_by_accident_are_told_apart() {
         let mut seen = Seen::default();
-        seen.place(&mut post("1", "a", None), origin(0, true));
+        place(&mut seen, &mut post("1", "a", None), origin(0, true));
         let mut other = post("1", "b", None);
-        assert_eq!(seen.place(&mut other, origin(1, true)), Placed::New(1));
+        assert_eq!(place(&mut seen, &mut other, origin(1, true)), Placed::New(1));
         assert_eq!(other.id, "two/1");
         assert_eq!(seen.final_id(1, "1").as_deref(), Some("two/1"));
-        assert_eq!(seen.place(&mut post("1", "b", None), origin(1, true)), Placed::Merged(1));
+        assert_eq!(place(&mut seen, &mut post("1", "b", None), origin(1, true)), Placed::Merged(1));
         // The same author: the same post, in whatever words.
-        seen.place(&mut post("2", "a", Some("u")), origin(0, true));
-        assert_eq!(seen.place(&mut post("2", "&amp; a", Some("u")), origin(1, false)), Placed::Merged(2));
+        place(&mut seen, &mut post("2", "a", Some("u")), origin(0, true));
+        assert_eq!(place(&mut seen, &mut post("2", "&amp; a", Some("u")), origin(1, false)), Placed::Merged(2));
     }
 
     #[test]
@@ -314,10 +346,22 @@ mod tests {
         let mut scrubbed = Post { geo: Some(Default::default()), ..post("7", "a", Some("u")) };
         let mut kept = Post { geo: Some(Default::default()), ..post("8", "a", Some("u")) };
         for p in [&mut gone, &mut scrubbed, &mut kept] {
-            seen.place(p, origin(0, false));
+            place(&mut seen, p, origin(0, false));
         }
         assert!(!seen.revise(0, &mut gone) && seen.revise(1, &mut scrubbed) && seen.revise(2, &mut kept));
         assert_eq!((scrubbed.geo, kept.geo.is_some()), (None, true));
         assert_eq!((seen.deletes_honoured(), seen.final_id(0, "5")), (1, None));
+    }
+
+    #[test]
+    fn rows_are_found_over_many_pages() {
+        let mut seen = Seen::default();
+        let count = 3 * PAGE as u64 + 5;
+        for row in 0..count {
+            assert_eq!(place(&mut seen, &mut post(&row.to_string(), "a", None), origin(0, false)), Placed::New(row));
+        }
+        for row in (0..count).step_by(777) {
+            assert_eq!(place(&mut seen, &mut post(&row.to_string(), "a", None), origin(0, false)), Placed::Merged(row));
+        }
     }
 }

@@ -26,26 +26,19 @@
 //! | `source` | string, never null | what it was imported from |
 
 use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray, UInt64Array, new_null_array,
-};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, new_null_array};
 use arrow::datatypes::{
     DataType, Field, Fields, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use jiff::Timestamp;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 
+pub use super::parquet_writer::PostWriter;
 use super::post::{Author, ImageRef, Mention, Place, Point, Post};
 use crate::error::{AtPath, Error, Result};
 
@@ -56,16 +49,11 @@ pub const SCHEMA_MINOR: u32 = 0;
 /// Key of the version in the file's metadata.
 pub const SCHEMA_KEY: &str = "quintet.schema";
 
-/// Rows encoded at a time; posts are about 1 kB, so this holds some 8 MB.
-const BATCH_ROWS: usize = 8192;
-/// Rows of a row group: what the writer holds in memory, encoded, before it goes to disk.
-const GROUP_ROWS: usize = 65_536;
-
 fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-fn texts(names: &[&str]) -> Fields {
+pub(super) fn texts(names: &[&str]) -> Fields {
     names.iter().map(|n| Field::new(*n, DataType::Utf8, true)).collect()
 }
 
@@ -114,151 +102,11 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
-fn failed(path: &Path, error: ParquetError) -> Error {
+pub(super) fn failed(path: &Path, error: ParquetError) -> Error {
     Error::input(format!("the table of posts cannot be used: {error}"))
         .at(path)
         .help("import the posts again, or restore the file from a copy")
         .caused_by(error)
-}
-
-/// Writes posts as they come; holds at most one row group.
-pub struct PostWriter<W: Write + Send> {
-    path: PathBuf,
-    inner: ArrowWriter<W>,
-    pending: Vec<Post>,
-    rows: u64,
-}
-
-impl<W: Write + Send> PostWriter<W> {
-    /// Starts a table in `out`; `path` only names it in errors.
-    ///
-    /// # Errors
-    /// If `out` refuses the header.
-    pub fn new(out: W, path: &Path) -> Result<Self> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(|e| failed(path, e))?))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_key_value_metadata(Some(vec![KeyValue::new(
-                SCHEMA_KEY.to_owned(),
-                format!("{SCHEMA_MAJOR}.{SCHEMA_MINOR}"),
-            )]))
-            .build();
-        let inner = ArrowWriter::try_new(out, schema(), Some(properties)).map_err(|e| failed(path, e))?;
-        Ok(PostWriter { path: path.to_owned(), inner, pending: Vec::with_capacity(BATCH_ROWS), rows: 0 })
-    }
-
-    /// Appends a post.
-    ///
-    /// # Errors
-    /// If the output refuses.
-    pub fn push(&mut self, post: Post) -> Result<()> {
-        self.pending.push(post);
-        self.rows += 1;
-        if self.pending.len() >= BATCH_ROWS { self.encode() } else { Ok(()) }
-    }
-
-    /// Posts appended so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    fn encode(&mut self) -> Result<()> {
-        let batch = to_batch(&self.pending).map_err(|e| failed(&self.path, e.into()))?;
-        self.pending.clear();
-        self.inner.write(&batch).map_err(|e| failed(&self.path, e))
-    }
-
-    /// Writes what is held and the footer, and gives the output back.
-    ///
-    /// # Errors
-    /// If the output refuses.
-    pub fn finish(mut self) -> Result<W> {
-        if !self.pending.is_empty() {
-            self.encode()?;
-        }
-        let path = self.path;
-        self.inner.into_inner().map_err(|e| failed(&path, e))
-    }
-}
-
-/// An arrow column of strings from a field of every post.
-fn strings<'a>(posts: &'a [Post], field: impl Fn(&'a Post) -> Option<&'a str>) -> ArrayRef {
-    Arc::new(posts.iter().map(field).collect::<StringArray>())
-}
-
-fn times(posts: &[Post], field: impl Fn(&Post) -> Option<Timestamp>) -> ArrayRef {
-    let values: TimestampMicrosecondArray = posts.iter().map(|p| field(p).map(|t| t.as_microsecond())).collect();
-    Arc::new(values.with_timezone("UTC"))
-}
-
-fn counts(posts: &[Post], field: impl Fn(&Author) -> Option<u64>) -> ArrayRef {
-    Arc::new(posts.iter().map(|p| p.author.as_ref().and_then(&field)).collect::<UInt64Array>())
-}
-
-fn degrees(posts: &[Post], field: impl Fn(&Post) -> Option<f64>) -> ArrayRef {
-    Arc::new(posts.iter().map(field).collect::<Float64Array>())
-}
-
-/// A list column: `lengths[i]` items of `items` belong to post `i`.
-fn lists(lengths: impl Iterator<Item = usize>, items: ArrayRef) -> ArrayRef {
-    let nullable = matches!(items.data_type(), DataType::Struct(_));
-    let field = Arc::new(Field::new("item", items.data_type().clone(), nullable));
-    Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(lengths), items, None))
-}
-
-fn structs<'a, T: 'a>(items: &[&'a T], names: &[&str], field: impl Fn(&'a T, usize) -> Option<&'a str>) -> ArrayRef {
-    let columns = (0..names.len())
-        .map(|k| Arc::new(items.iter().map(|i| field(i, k)).collect::<StringArray>()) as ArrayRef)
-        .collect();
-    Arc::new(StructArray::new(texts(names), columns, None))
-}
-
-fn to_batch(posts: &[Post]) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let author = |f: fn(&Author) -> Option<&str>| strings(posts, move |p| p.author.as_ref().and_then(f));
-    let place = |f: fn(&Place) -> Option<&str>| strings(posts, move |p| p.place.as_ref().and_then(f));
-    let side = |k: usize| degrees(posts, move |p| p.place.as_ref().and_then(|x| x.bounds).map(|b| b[k]));
-    let tags: StringArray = posts.iter().flat_map(|p| &p.hashtags).map(|t| Some(t.as_str())).collect();
-    let mentions: Vec<&Mention> = posts.iter().flat_map(|p| &p.mentions).collect();
-    let images: Vec<&ImageRef> = posts.iter().flat_map(|p| &p.images).collect();
-    let mention_items = structs(&mentions, &["id", "handle"], |m, k| [&m.id, &m.handle][k].as_deref());
-    let image_items = structs(&images, &["path", "url", "alt"], |i, k| [&i.path, &i.url, &i.alt][k].as_deref());
-    let verified: BooleanArray = posts.iter().map(|p| p.author.as_ref().and_then(|a| a.verified)).collect();
-    RecordBatch::try_new(
-        schema(),
-        vec![
-            strings(posts, |p| Some(&p.id)),
-            times(posts, |p| p.created_at),
-            strings(posts, |p| p.lang.as_deref()),
-            strings(posts, |p| Some(&p.text)),
-            lists(posts.iter().map(|p| p.hashtags.len()), Arc::new(tags)),
-            lists(posts.iter().map(|p| p.mentions.len()), mention_items),
-            lists(posts.iter().map(|p| p.images.len()), image_items),
-            author(|a| Some(&a.id)),
-            author(|a| a.handle.as_deref()),
-            author(|a| a.name.as_deref()),
-            author(|a| a.description.as_deref()),
-            author(|a| a.location.as_deref()),
-            times(posts, |p| p.author.as_ref().and_then(|a| a.created_at)),
-            counts(posts, |a| a.followers),
-            counts(posts, |a| a.following),
-            counts(posts, |a| a.posts),
-            counts(posts, |a| a.listed),
-            Arc::new(verified),
-            place(|p| Some(&p.id)),
-            place(|p| p.name.as_deref()),
-            place(|p| p.kind.as_deref()),
-            place(|p| p.country.as_deref()),
-            side(0),
-            side(1),
-            side(2),
-            side(3),
-            degrees(posts, |p| p.geo.map(|g| g.lat)),
-            degrees(posts, |p| p.geo.map(|g| g.lon)),
-            strings(posts, |p| p.reply_to.as_deref()),
-            strings(posts, |p| p.quote_of.as_deref()),
-            strings(posts, |p| Some(&p.source)),
-        ],
-    )
 }
 
 fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Int32Array, LargeStringArray, RecordBatch};
+use arrow::array::{Int32Array, LargeStringArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;

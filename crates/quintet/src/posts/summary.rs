@@ -7,13 +7,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::extract;
+use super::facts::{Facts, author_hash};
 use super::post::Post;
 use crate::component::{Component, PerComponent};
 
 /// Which of the five components a post has. Text counts if words remain without tags, mentions and links.
 pub fn components(post: &Post) -> PerComponent<bool> {
+    components_with(post, extract::has_words(&post.text))
+}
+
+/// [`components`] of a post whose text is known to have words or not.
+fn components_with(post: &Post, words: bool) -> PerComponent<bool> {
     PerComponent::from_fn(|c| match c {
-        Component::Text => !extract::strip(&post.text).is_empty(),
+        Component::Text => words,
         Component::Image => !post.images.is_empty(),
         Component::Hashtags => !post.hashtags.is_empty(),
         Component::Location => post.place.is_some(),
@@ -74,16 +80,13 @@ pub struct Share {
 
 impl Tally {
     /// Counts a post.
-    pub fn add(&mut self, post: &Post) {
+    pub fn add(&mut self, post: &Post, facts: &Facts) {
         self.posts += 1;
-        let has = components(post);
+        let has = components_with(post, facts.words);
         let bits = has.iter().fold(0, |bits, (c, has)| bits | usize::from(*has) << c as usize);
         self.combinations[bits] += 1;
         if let Some(author) = &post.author {
-            let hash = blake3::hash(author.id.as_bytes());
-            let mut key = [0; 8];
-            key.copy_from_slice(&hash.as_bytes()[..8]);
-            self.authors.insert(u64::from_le_bytes(key));
+            self.authors.extend(facts.author);
             self.profile_location += u64::from(author.location.is_some());
         }
         self.coordinates += u64::from(post.geo.is_some());
@@ -98,9 +101,7 @@ impl Tally {
 
     /// Whether a post of this author was counted.
     pub fn has_author(&self, id: &str) -> bool {
-        let mut key = [0; 8];
-        key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..8]);
-        self.authors.contains(&u64::from_le_bytes(key))
+        self.authors.contains(&author_hash(id))
     }
 
     /// The counts as shares.
@@ -170,8 +171,9 @@ mod tests {
     #[test]
     fn shares_are_of_all_posts_and_combinations_add_up() {
         let mut tally = Tally::default();
-        tally.add(&Post { text: "words #a".into(), hashtags: vec!["a".into()], ..Post::default() });
-        tally.add(&Post { text: "#a @b https://t.co/x".into(), lang: Some("en".into()), ..Post::default() });
+        let mut add = |post: Post| tally.add(&post, &Facts::of(&post, false));
+        add(Post { text: "words #a".into(), hashtags: vec!["a".into()], ..Post::default() });
+        add(Post { text: "#a @b https://t.co/x".into(), lang: Some("en".into()), ..Post::default() });
         let summary = tally.summary();
         assert_eq!(summary.components[0], Share { name: "text".into(), posts: 1, share: 0.5 });
         assert_eq!(summary.combinations.iter().map(|c| c.posts).sum::<u64>(), 2);

@@ -1,19 +1,20 @@
 //! Typed reading of fields of JSON objects: absent and null mean unknown, a wrong type is noted and means unknown.
 
 use jiff::Timestamp;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
-use super::{Notes, Object};
+use super::Notes;
+use super::json::{Json, Object};
 
 /// An object whose fields are read under a name prefix, for the notes.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    pub object: &'a Object,
+    pub object: &'a Object<'a>,
     pub prefix: &'static str,
 }
 
 impl<'a> Fields<'a> {
-    pub fn new(object: &'a Object, prefix: &'static str) -> Self {
+    pub fn new(object: &'a Object<'a>, prefix: &'static str) -> Self {
         Fields { object, prefix }
     }
 
@@ -22,14 +23,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field, if it is there and not null.
-    pub fn get(&self, key: &str) -> Option<&'a Value> {
-        self.object.get(key).filter(|v| !v.is_null())
+    pub fn get(&self, key: &str) -> Option<&'a Json<'a>> {
+        self.object.get(key).filter(|v| **v != Json::Null)
     }
 
     /// A string; the empty one means unknown.
     pub fn text(&self, key: &str, notes: &mut Notes) -> Option<&'a str> {
         match self.get(key)? {
-            Value::String(s) => Some(s.as_str()).filter(|s| !s.is_empty()),
+            Json::String(s) => Some(s.as_ref()).filter(|s| !s.is_empty()),
             _ => {
                 self.bad(key, notes);
                 None
@@ -43,11 +44,11 @@ impl<'a> Fields<'a> {
     }
 
     pub fn boolean(&self, key: &str, notes: &mut Notes) -> Option<bool> {
-        let value = self.get(key)?;
-        if !value.is_boolean() {
+        let value = self.get(key)?.as_bool();
+        if value.is_none() {
             self.bad(key, notes);
         }
-        value.as_bool()
+        value
     }
 
     /// A count; whole floats of up to 2^53 are taken, as some tools write them.
@@ -62,10 +63,10 @@ impl<'a> Fields<'a> {
     }
 
     /// An object; an empty list stands for an empty object in some dumps.
-    pub fn object(&self, key: &str, notes: &mut Notes) -> Option<&'a Object> {
+    pub fn object(&self, key: &str, notes: &mut Notes) -> Option<&'a Object<'a>> {
         match self.get(key)? {
-            Value::Object(object) => Some(object),
-            Value::Array(list) if list.is_empty() => None,
+            Json::Object(object) => Some(object),
+            Json::List(list) if list.is_empty() => None,
             _ => {
                 self.bad(key, notes);
                 None
@@ -74,9 +75,9 @@ impl<'a> Fields<'a> {
     }
 
     /// A list; `None` if there is none.
-    pub fn list(&self, key: &str, notes: &mut Notes) -> Option<&'a [Value]> {
+    pub fn list(&self, key: &str, notes: &mut Notes) -> Option<&'a [Json<'a>]> {
         match self.get(key)? {
-            Value::Array(list) => Some(list),
+            Json::List(list) => Some(list),
             _ => {
                 self.bad(key, notes);
                 None
@@ -96,8 +97,8 @@ impl<'a> Fields<'a> {
     pub fn required_id(&self, keys: &[&str]) -> Result<Option<String>, String> {
         let Some((key, value)) = keys.iter().find_map(|k| Some((k, self.get(k)?))) else { return Ok(None) };
         match value {
-            Value::String(s) => Ok(Some(s.trim().to_owned()).filter(|s| !s.is_empty())),
-            Value::Number(n) => exact(n).map(Some).ok_or_else(|| {
+            Json::String(s) => Ok(Some(s.trim().to_owned()).filter(|s| !s.is_empty())),
+            Json::Number(n) => exact(n).map(Some).ok_or_else(|| {
                 format!("`{}{key}` is the float {n}: a 64-bit id loses its last digits in a float", self.prefix)
             }),
             _ => Err(format!("`{}{key}` is neither a string nor a number", self.prefix)),

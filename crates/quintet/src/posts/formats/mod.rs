@@ -1,21 +1,18 @@
 //! The formats posts come in, one file each. To add one: write the file, implement [`Format`], list it in [`ALL`].
 
 mod fields;
+pub mod json;
 mod native;
 mod x_v1;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
+use self::json::{Json, Object};
 use super::post::Post;
 use crate::error::{Error, Result};
 
 pub use native::Native;
 pub use x_v1::XV1;
-
-/// A JSON object as read.
-pub type Object = Map<String, Value>;
 
 /// What one object of a dump turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +98,8 @@ pub trait Format: Sync {
     fn about(&self) -> &'static str;
     /// Whether `object` is clearly of this format.
     fn recognises(&self, object: &Object) -> bool;
-    /// Makes records of an object, at least one.
-    fn read(&self, object: &Object, notes: &mut Notes) -> Vec<Record>;
+    /// Makes records of an object, at least one, and appends them to `records`.
+    fn read(&self, object: &Object, notes: &mut Notes, records: &mut Vec<Record>);
 }
 
 /// Every format, in the order they are tried.
@@ -124,16 +121,23 @@ pub fn by_name(name: &str) -> Result<&'static dyn Format> {
     })
 }
 
-/// Makes records of one line or element; bytes that are no JSON object are one rejected record.
-pub fn read(format: &dyn Format, bytes: &[u8], notes: &mut Notes) -> Vec<Record> {
-    let parsed = parse(bytes).or_else(|reason| {
-        let mended = std::str::from_utf8(bytes).ok().and_then(mend_surrogates).ok_or(reason)?;
-        notes.unusable("(half of a character pair, replaced by U+FFFD)");
-        parse(mended.as_bytes())
-    });
+/// Appends to `records` what one line or element holds; bytes that are no JSON object are one rejected record.
+pub fn read(format: &dyn Format, bytes: &[u8], notes: &mut Notes, records: &mut Vec<Record>) {
+    let mended;
+    let parsed = match parse(bytes) {
+        Err(reason) => match std::str::from_utf8(bytes).ok().and_then(mend_surrogates) {
+            Some(text) => {
+                notes.unusable("(half of a character pair, replaced by U+FFFD)");
+                mended = text;
+                parse(mended.as_bytes())
+            }
+            None => Err(reason),
+        },
+        parsed => parsed,
+    };
     match parsed {
-        Ok(object) => format.read(&object, notes),
-        Err(reason) => vec![Record::Rejected(reason)],
+        Ok(object) => format.read(&object, notes, records),
+        Err(reason) => records.push(Record::Rejected(reason)),
     }
 }
 
@@ -164,25 +168,14 @@ fn mend_surrogates(json: &str) -> Option<String> {
 }
 
 /// The JSON object in `bytes`, or why there is none.
-pub fn parse(bytes: &[u8]) -> Result<Object, String> {
+pub fn parse(bytes: &[u8]) -> Result<Object<'_>, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
     match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(format!("{}, not an object", kind_of(&other))),
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(other) => Err(format!("{}, not an object", other.kind())),
         Err(error) if error.is_eof() => Err("cut off: the JSON ends too early".to_owned()),
         // Within a line the parser's own line number says nothing.
         Err(error) => Err(format!("not JSON: {}", error.to_string().replace(" at line 1 column", " at byte"))),
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 
@@ -196,7 +189,8 @@ mod tests {
     fn half_a_character_pair_costs_only_itself() {
         let mut notes = Notes::default();
         let line = br#"{"id":"1","text":"a\ud83d b\ud83d\ude00 c\\ud83d \ude00"}"#;
-        let records = read(&Native, line, &mut notes);
+        let mut records = Vec::new();
+        read(&Native, line, &mut notes, &mut records);
         let [Record::Post(found)] = &records[..] else { panic!("{records:?}") };
         assert_eq!(found.post.text, "a\u{fffd} b\u{1f600} c\\ud83d \u{fffd}");
         assert_eq!(notes.unusable.len(), 1);

@@ -7,11 +7,10 @@
 //! Ids are strings, times RFC 3339, `bounds` is `[west, south, east, north]`. `images` are paths, addresses or objects
 //! {path, url, alt}; `mentions` are handles or objects {id, handle}. Absent hashtags and mentions are taken from the text.
 
-use serde_json::Value;
-
 use super::fields::{Fields, rfc3339};
-use super::{Format, Notes, Object, Record};
-use crate::posts::extract;
+use super::json::{Json, Object};
+use super::{Format, Notes, Record};
+use crate::posts::extract::{self, EntityKind};
 use crate::posts::post::{Author, ImageRef, Mention, Place, Point, Post};
 
 /// See the module's description.
@@ -47,31 +46,35 @@ impl Format for Native {
     }
 
     fn recognises(&self, object: &Object) -> bool {
-        let is_text = |key| object.get(key).is_some_and(Value::is_string);
-        is_text("id") && is_text("text") && !FOREIGN.iter().any(|k| object.contains_key(*k))
+        let is_text = |key| object.get(key).is_some_and(|v| v.as_str().is_some());
+        is_text("id") && is_text("text") && !FOREIGN.iter().any(|k| object.contains_key(k))
     }
 
-    fn read(&self, object: &Object, notes: &mut Notes) -> Vec<Record> {
-        for key in object.keys().filter(|k| !FIELDS.contains(&k.as_str())) {
+    fn read(&self, object: &Object, notes: &mut Notes, records: &mut Vec<Record>) {
+        for key in object.keys().filter(|k| !FIELDS.contains(k)) {
             notes.ignored(key);
         }
-        vec![post(object, notes).map_or_else(Record::Rejected, Record::from)]
+        records.push(post(object, notes).map_or_else(Record::Rejected, Record::from));
     }
 }
 
 fn post(object: &Object, notes: &mut Notes) -> Result<Post, String> {
     let fields = Fields::new(object, "");
     let id = fields.required_id(&["id"])?.ok_or("no `id`")?;
-    let Some(Value::String(text)) = fields.get("text") else { return Err("no `text`".to_owned()) };
-    let hashtags = match fields.list("hashtags", notes) {
+    let Some(Json::String(text)) = fields.get("text") else { return Err("no `text`".to_owned()) };
+    let (tags, named) = (fields.list("hashtags", notes), fields.list("mentions", notes));
+    let found = if tags.is_none() || named.is_none() { extract::entities(text) } else { Vec::new() };
+    let hashtags = match tags {
         Some(list) => {
-            list.iter().filter_map(Value::as_str).map(|t| t.trim_start_matches(['#', '＃']).to_owned()).collect()
+            list.iter().filter_map(Json::as_str).map(|t| t.trim_start_matches(['#', '＃']).to_owned()).collect()
         }
-        None => extract::hashtags(text),
+        None => extract::names(text, &found, EntityKind::Hashtag).collect(),
     };
-    let mut mentions: Vec<Mention> = match fields.list("mentions", notes) {
+    let mut mentions: Vec<Mention> = match named {
         Some(list) => list.iter().filter_map(|m| mention(m, notes)).collect(),
-        None => extract::mentions(text).into_iter().map(|h| Mention { id: None, handle: Some(h) }).collect(),
+        None => extract::names(text, &found, EntityKind::Mention)
+            .map(|handle| Mention { id: None, handle: Some(handle) })
+            .collect(),
     };
     each_once(&mut mentions);
     let images = fields.list("images", notes).unwrap_or_default();
@@ -79,7 +82,7 @@ fn post(object: &Object, notes: &mut Notes) -> Result<Post, String> {
         id,
         created_at: fields.time("created_at", notes, rfc3339),
         lang: fields.string("lang", notes),
-        text: text.clone(),
+        text: text.to_string(),
         hashtags,
         mentions,
         images: images.iter().filter_map(|i| image(i, notes)).collect(),
@@ -94,19 +97,22 @@ fn post(object: &Object, notes: &mut Notes) -> Result<Post, String> {
 
 /// Keeps the first of equal mentions; handles are equal in any case.
 pub(super) fn each_once(mentions: &mut Vec<Mention>) {
+    if mentions.len() < 2 {
+        return;
+    }
     let key =
         |m: &Mention| m.id.clone().unwrap_or_else(|| format!("@{}", m.handle.as_deref().unwrap_or("").to_lowercase()));
     let mut seen = std::collections::HashSet::new();
     mentions.retain(|m| seen.insert(key(m)));
 }
 
-fn mention(value: &Value, notes: &mut Notes) -> Option<Mention> {
+fn mention(value: &Json, notes: &mut Notes) -> Option<Mention> {
     let mention = match value {
-        Value::String(handle) => Mention {
+        Json::String(handle) => Mention {
             id: None,
             handle: Some(handle.trim_start_matches(['@', '＠']).to_owned()).filter(|h| !h.is_empty()),
         },
-        Value::Object(object) => {
+        Json::Object(object) => {
             let fields = Fields::new(object, "mentions.");
             Mention { id: fields.id(&["id"], notes), handle: fields.string("handle", notes) }
         }
@@ -119,13 +125,13 @@ fn mention(value: &Value, notes: &mut Notes) -> Option<Mention> {
     Some(mention)
 }
 
-fn image(value: &Value, notes: &mut Notes) -> Option<ImageRef> {
+fn image(value: &Json, notes: &mut Notes) -> Option<ImageRef> {
     let image = match value {
-        Value::String(s) if s.starts_with("http://") || s.starts_with("https://") => {
-            ImageRef { url: Some(s.clone()), ..ImageRef::default() }
+        Json::String(s) if s.starts_with("http://") || s.starts_with("https://") => {
+            ImageRef { url: Some(s.to_string()), ..ImageRef::default() }
         }
-        Value::String(s) if !s.is_empty() => ImageRef { path: Some(s.clone()), ..ImageRef::default() },
-        Value::Object(object) => {
+        Json::String(s) if !s.is_empty() => ImageRef { path: Some(s.to_string()), ..ImageRef::default() },
+        Json::Object(object) => {
             let fields = Fields::new(object, "images.");
             let text = |key, notes: &mut Notes| fields.string(key, notes);
             ImageRef { path: text("path", notes), url: text("url", notes), alt: text("alt", notes) }
@@ -166,7 +172,7 @@ fn place(object: &Object, notes: &mut Notes) -> Option<Place> {
         notes.unusable("place");
         return None;
     };
-    let sides: Option<Vec<f64>> = fields.list("bounds", notes).map(|l| l.iter().filter_map(Value::as_f64).collect());
+    let sides: Option<Vec<f64>> = fields.list("bounds", notes).map(|l| l.iter().filter_map(Json::as_f64).collect());
     let bounds = sides.and_then(|s| <[f64; 4]>::try_from(s).map_err(|_| notes.unusable("place.bounds")).ok());
     let kind = fields.string("type", notes).or_else(|| fields.string("kind", notes));
     let (name, country) = (fields.string("name", notes), fields.string("country", notes));
@@ -174,6 +180,6 @@ fn place(object: &Object, notes: &mut Notes) -> Option<Place> {
 }
 
 fn geo(object: &Object, notes: &mut Notes) -> Option<Point> {
-    let number = |key| object.get(key).and_then(Value::as_f64);
+    let number = |key| object.get(key).and_then(Json::as_f64);
     Fields::new(object, "").point("geo", number("lat").zip(number("lon")), notes)
 }

@@ -7,11 +7,11 @@
 //! - Fields: spec `post_formats.md` section 1. Every one is optional but the id and the text.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::fields::{Fields, rfc3339};
+use super::json::{Json, Object};
 use super::native::each_once;
-use super::{Format, Found, Notes, Object, Record};
+use super::{Format, Found, Notes, Record};
 use crate::posts::extract;
 use crate::posts::post::{Author, ImageRef, Mention, Place, Point, Post};
 
@@ -61,35 +61,32 @@ impl Format for XV1 {
         let has = |key| object.contains_key(key);
         let tweet = has("text") || has("full_text") || has("extended_tweet");
         (tweet && (has("id_str") || (has("id") && has("user"))))
-            || object.get("statuses").is_some_and(Value::is_array)
+            || object.get("statuses").is_some_and(|s| s.as_list().is_some())
             || (object.len() == 1 && MESSAGES.iter().any(|m| has(m)))
     }
 
-    fn read(&self, object: &Object, notes: &mut Notes) -> Vec<Record> {
-        if let Some(Value::Array(tweets)) = object.get("statuses") {
-            let mut records: Vec<Record> = tweets.iter().map(|t| element(t, notes)).collect();
-            if records.is_empty() {
-                records.push(Record::Message("statuses (none)".to_owned()));
-            }
-            return records;
+    fn read(&self, object: &Object, notes: &mut Notes, records: &mut Vec<Record>) {
+        match object.get("statuses").and_then(Json::as_list) {
+            Some([]) => records.push(Record::Message("statuses (none)".to_owned())),
+            Some(tweets) => records.extend(tweets.iter().map(|t| element(t, notes))),
+            None => records.push(record(object, notes)),
         }
-        vec![record(object, notes)]
     }
 }
 
-fn element(value: &Value, notes: &mut Notes) -> Record {
+fn element(value: &Json, notes: &mut Notes) -> Record {
     match value {
-        Value::Object(object) => record(object, notes),
+        Json::Object(object) => record(object, notes),
         _ => Record::Rejected("an element of `statuses` is not an object".to_owned()),
     }
 }
 
 fn record(object: &Object, notes: &mut Notes) -> Record {
-    let tweetlike = ["id", "id_str", "text", "full_text", "user"].iter().any(|k| object.contains_key(*k));
+    let tweetlike = ["id", "id_str", "text", "full_text", "user"].iter().any(|k| object.contains_key(k));
     if !tweetlike {
         return message(object, notes);
     }
-    for key in object.keys().filter(|k| FIELDS.binary_search(&k.as_str()).is_err()) {
+    for key in object.keys().filter(|k| FIELDS.binary_search(k).is_err()) {
         notes.ignored(key);
     }
     let fields = Fields::new(object, "");
@@ -124,8 +121,8 @@ fn message(object: &Object, notes: &mut Notes) -> Record {
         }
         return Record::Rejected("a scrub_geo message without user and post id".to_owned());
     }
-    let known = MESSAGES.iter().find(|m| object.contains_key(**m)).map(|m| (*m).to_owned());
-    Record::Message(known.unwrap_or_else(|| match object.keys().next() {
+    let known = MESSAGES.iter().find(|m| object.contains_key(m)).map(|m| (*m).to_owned());
+    Record::Message(known.unwrap_or_else(|| match object.keys().min() {
         Some(first) => format!("unknown ({first})"),
         None => "empty object".to_owned(),
     }))
@@ -135,7 +132,7 @@ fn tweet(object: &Object, notes: &mut Notes) -> Result<Post, String> {
     let fields = Fields::new(object, "");
     let id = fields.required_id(&["id_str", "id"])?.ok_or("no `id_str` and no `id`")?;
     let container = match fields.object("extended_tweet", notes) {
-        Some(extended) if extended.get("full_text").is_some_and(Value::is_string) => {
+        Some(extended) if extended.get("full_text").is_some_and(|t| t.as_str().is_some()) => {
             Fields::new(extended, "extended_tweet.")
         }
         _ => fields,
@@ -171,7 +168,7 @@ fn tweet(object: &Object, notes: &mut Notes) -> Result<Post, String> {
 
 /// The text without the link that X appended for media or a quote. Mentions before the range of a reply stay.
 fn shown<'a>(text: &'a str, container: Fields) -> &'a str {
-    let range = container.get("display_text_range").and_then(Value::as_array);
+    let range = container.get("display_text_range").and_then(Json::as_list);
     let end = range.and_then(|r| r.get(1)?.as_u64()).and_then(|e| usize::try_from(e).ok());
     // The range counts code points of the text as escaped.
     let Some((cut, _)) = end.and_then(|end| text.char_indices().nth(end)) else { return text };
@@ -193,15 +190,15 @@ fn created_at(fields: Fields, notes: &mut Notes) -> Option<Timestamp> {
     }
 }
 
-fn hashtag(value: &Value, notes: &mut Notes) -> Option<String> {
-    let text = value.get("text").and_then(Value::as_str).filter(|t| !t.is_empty());
+fn hashtag(value: &Json, notes: &mut Notes) -> Option<String> {
+    let text = value.get("text").and_then(Json::as_str).filter(|t| !t.is_empty());
     if text.is_none() {
         notes.unusable("entities.hashtags");
     }
     text.map(str::to_owned)
 }
 
-fn mention(value: &Value, notes: &mut Notes) -> Option<Mention> {
+fn mention(value: &Json, notes: &mut Notes) -> Option<Mention> {
     let fields = Fields::new(value.as_object()?, "entities.user_mentions.");
     let mention = Mention { id: fields.id(&["id_str", "id"], notes), handle: fields.string("screen_name", notes) };
     (mention != Mention::default()).then_some(mention)
@@ -214,7 +211,7 @@ fn photos(container: Fields, entities: Option<Fields>, notes: &mut Notes) -> Vec
     media.iter().filter_map(|m| photo(m, notes)).collect()
 }
 
-fn photo(value: &Value, notes: &mut Notes) -> Option<ImageRef> {
+fn photo(value: &Json, notes: &mut Notes) -> Option<ImageRef> {
     let fields = Fields::new(value.as_object()?, "media.");
     if fields.text("type", notes).is_some_and(|t| t != "photo") {
         return None;
@@ -263,7 +260,7 @@ fn place(object: &Object, notes: &mut Notes) -> Option<Place> {
 
 /// The box around a ring of [lon, lat] corners; X never gives one across the date line other than as the whole globe.
 fn bounds(object: &Object, notes: &mut Notes) -> Option<[f64; 4]> {
-    let ring = object.get("coordinates").and_then(|c| c.get(0)).and_then(Value::as_array);
+    let ring = object.get("coordinates").and_then(|c| c.as_list()?.first()?.as_list());
     let corners: Vec<(f64, f64)> = ring.into_iter().flatten().filter_map(pair).collect();
     if corners.is_empty() {
         notes.unusable("place.bounding_box");
@@ -273,8 +270,9 @@ fn bounds(object: &Object, notes: &mut Notes) -> Option<[f64; 4]> {
     Some([edge(|c| c.0, f64::min)?, edge(|c| c.1, f64::min)?, edge(|c| c.0, f64::max)?, edge(|c| c.1, f64::max)?])
 }
 
-fn pair(value: &Value) -> Option<(f64, f64)> {
-    Some((value.get(0)?.as_f64()?, value.get(1)?.as_f64()?))
+fn pair(value: &Json) -> Option<(f64, f64)> {
+    let list = value.as_list()?;
+    Some((list.first()?.as_f64()?, list.get(1)?.as_f64()?))
 }
 
 /// `coordinates` is GeoJSON, [lon, lat]; the older `geo` is [lat, lon].

@@ -1,12 +1,18 @@
 //! The odd corners of v1.1 objects. Every object here is synthetic.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::posts::formats;
+
+fn read(value: Value) -> (Vec<Record>, Notes) {
+    let (mut notes, mut records) = (Notes::default(), Vec::new());
+    formats::read(&XV1, value.to_string().as_bytes(), &mut notes, &mut records);
+    (records, notes)
+}
 
 fn read_one(value: Value) -> (Record, Notes) {
-    let mut notes = Notes::default();
-    let mut records = XV1.read(value.as_object().unwrap(), &mut notes);
+    let (mut records, notes) = read(value);
     assert_eq!(records.len(), 1);
     (records.remove(0), notes)
 }
@@ -121,8 +127,6 @@ fn messages_are_told_from_posts() {
 
 #[test]
 fn a_search_answer_holds_many_posts() {
-    let mut notes = Notes::default();
     let answer = json!({"statuses": [{"id_str": "1", "text": "a"}, 5], "search_metadata": {}});
-    let records = XV1.read(answer.as_object().unwrap(), &mut notes);
-    assert!(matches!(&records[..], [Record::Post(_), Record::Rejected(_)]));
+    assert!(matches!(&read(answer).0[..], [Record::Post(_), Record::Rejected(_)]));
 }
