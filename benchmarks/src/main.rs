@@ -6,6 +6,7 @@
 
 mod arrays;
 mod images;
+mod lines;
 mod matmul;
 mod model;
 mod search;
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let (row, rest) = arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search, images")?;
+    let (row, rest) =
+        arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search, images, lines")?;
     let mut work = match row.as_str() {
         "matmul" => matmul::prepare(rest)?,
         "step" => model::step(rest)?,
@@ -43,6 +45,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "users" => vectors::users(rest)?,
         "search" => search::prepare(rest)?,
         "images" => images::prepare(rest)?,
+        "lines" => lines::prepare(rest)?,
         _ => return Err(format!("there is no row `{row}`").into()),
     };
     let mut out = std::io::stdout().lock();
