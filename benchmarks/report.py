@@ -146,7 +146,8 @@ def scaling(record):
     stages, sizes = record["rows"], sorted({int(n) for of in record["rows"].values() for n in of})
     yield "## Corpus size\n"
     yield (f"Every stage on the synthetic town with `configs/{record['config']}` and one epoch, each a process of its own; search: {record['asking']:,} posts of another town ask "
-           "for ten each, exactly.\n")
+           "for ten each, exactly. The town draws at most about 20,000 images, beyond that its posts share them: that part of `town` and `features` grows no further. "
+           "An empty cell was not measured.\n")
     about = "Seconds and peak memory of town, import, features, train, embed and search over 1,000 to 1,000,000 posts; the tables below hold the numbers"
     panels = {title: {stage: [(int(n), m[of]) for n, m in by.items()] for stage, by in stages.items()} for title, of in (("seconds", "seconds"), ("peak MiB", "MiB"))}
     (ROOT / "docs/scaling.svg").write_text("\n".join(plot.log_log(about, panels, "posts")) + "\n")
