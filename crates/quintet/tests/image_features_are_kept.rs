@@ -119,3 +119,21 @@ fn stopping_keeps_what_is_done() {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(features(&store, &files, 2).iter().all(|f| f.feature.is_ok()));
 }
+
+#[test]
+fn an_open_store_sees_what_others_add_or_remove() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = draw(folder.path(), 4);
+    let path = folder.path().join("store");
+    let encoder = ImageEncoder::open(SHIPPED).unwrap();
+    let mut open = ImageStore::open(&path).unwrap();
+    let ask = |store: &mut ImageStore, files: &[PathBuf]| store.features(&encoder, files, &Silent::default()).unwrap();
+    let first = ask(&mut open, &files[..2]);
+    let of_others = features(&path, &files[2..], 1);
+    let length = |path: &Path| fs::metadata(records(path)).unwrap().len();
+    let before = length(&path);
+    assert_eq!(ask(&mut open, &files[2..]), of_others);
+    assert_eq!(length(&path), before, "nothing is computed twice");
+    fs::remove_file(records(&path)).unwrap();
+    assert_eq!(ask(&mut open, &files[..2]), first);
+}

@@ -148,6 +148,8 @@ fn embed_chunks(
     let part_of = corpus.parts()?;
     // Authors outside the mention graph are inferred from their mentions in the whole corpus: one pass, not one a chunk.
     let inferred = model.fitted.inferred_users(corpus, progress)?;
+    // Opened once: opening checks every image of the corpus.
+    let mut images = None;
     let (mut chunks, mut resumed) = (0, 0);
     let task = progress.task("posts", Some(corpus.len() as u64), "posts");
     for posts in corpus.chunks(options.chunk.max(1))? {
@@ -162,7 +164,7 @@ fn embed_chunks(
             if progress.interrupted() {
                 return Err(stopped());
             }
-            let dataset = model.fitted.numbers_with(corpus, &posts, &part_of, &inferred, progress)?;
+            let dataset = model.fitted.numbers_with(corpus, &posts, &part_of, &inferred, &mut images, progress)?;
             let indices: Vec<usize> = (0..dataset.len()).collect();
             let embeddings =
                 embed_posts(model, &dataset, &indices, &meta.components, &Quiet(progress)).map_err(|_| stopped())?;

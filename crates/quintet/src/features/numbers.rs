@@ -37,10 +37,11 @@ impl Fitted {
         progress: &dyn Progress,
     ) -> Result<Dataset> {
         let inferred = self.inferred_users(corpus, progress)?;
-        self.numbers_with(corpus, posts, parts, &inferred, progress)
+        self.numbers_with(corpus, posts, parts, &inferred, &mut None, progress)
     }
 
-    /// [`Fitted::numbers`] for one of several chunks of a corpus, with what [`Fitted::inferred_users`] found in all of it.
+    /// [`Fitted::numbers`] for one of several chunks of a corpus, with what [`Fitted::inferred_users`] found in all of it
+    /// and the image features that an earlier chunk opened.
     ///
     /// # Errors
     /// As [`Fitted::numbers`].
@@ -50,6 +51,7 @@ impl Fitted {
         posts: &[Post],
         parts: &HashMap<String, Part>,
         inferred: &InferredUsers,
+        images: &mut Option<ImageStore>,
         progress: &dyn Progress,
     ) -> Result<Dataset> {
         let texts: Vec<Vec<String>> = posts.par_iter().map(|p| post_tokens(p, &self.settings.text)).collect();
@@ -66,7 +68,7 @@ impl Fitted {
         };
         add_sources(&mut dataset, posts);
         self.add_texts(&mut dataset, &texts);
-        self.add_images(&mut dataset, corpus, posts, progress)?;
+        self.add_images(&mut dataset, corpus, posts, images, progress)?;
         self.add_hashtags(&mut dataset, posts);
         self.add_places(&mut dataset, posts, &texts);
         self.add_users(&mut dataset, posts, inferred);
@@ -109,6 +111,7 @@ impl Fitted {
         dataset: &mut Dataset,
         corpus: &Corpus,
         posts: &[Post],
+        store: &mut Option<ImageStore>,
         progress: &dyn Progress,
     ) -> Result<()> {
         let Some(encoder) = &self.encoder else { return Ok(()) };
@@ -128,7 +131,10 @@ impl Fitted {
         if files.is_empty() {
             return Ok(());
         }
-        let mut store = ImageStore::open(&corpus.root().join("features").join("images"))?;
+        let store = match store {
+            Some(open) => open,
+            None => store.insert(ImageStore::open(&corpus.root().join("features").join("images"))?),
+        };
         let found = store.features(encoder, &files, progress)?;
         let mut stored: HashMap<u64, u32> = HashMap::new();
         for (i, row) in of_post {

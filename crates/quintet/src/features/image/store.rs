@@ -38,6 +38,17 @@ pub struct ImageFeature {
 pub struct ImageStore {
     folder: PathBuf,
     stamps: Stamps,
+    /// What is in each `features.bin`, by cache name: a corpus that is embedded in chunks asks again and again.
+    scanned: HashMap<String, Scanned>,
+}
+
+/// The records of a `features.bin` that were checked.
+#[derive(Default)]
+struct Scanned {
+    /// Position of each record, counted in records.
+    places: HashMap<blake3::Hash, u64>,
+    /// Records in the file, damaged ones included.
+    count: u64,
 }
 
 /// The content of a file, or why it cannot be read.
@@ -50,7 +61,8 @@ impl ImageStore {
     /// If the folder cannot be read or written.
     pub fn open(folder: &Path) -> Result<ImageStore> {
         fs::create_dir_all(folder).at(folder)?;
-        Ok(ImageStore { folder: folder.to_owned(), stamps: Stamps::open(folder.join("files.csv")) })
+        let stamps = Stamps::open(folder.join("files.csv"));
+        Ok(ImageStore { folder: folder.to_owned(), stamps, scanned: HashMap::new() })
     }
 
     /// Features of `files` in their order; computes what is not stored and stores it. A bad file costs itself only
@@ -66,7 +78,9 @@ impl ImageStore {
     ) -> Result<Vec<ImageFeature>> {
         let mut workers: Vec<Worker> = (0..rayon::current_num_threads()).map(|_| encoder.worker()).collect();
         let contents = self.contents(files, &mut workers, progress)?;
-        let mut records = Records::open(&self.folder.join(encoder.cache_name()), encoder.dim(), progress)?;
+        let name = encoder.cache_name();
+        let scanned = self.scanned.remove(&name).unwrap_or_default();
+        let mut records = Records::open(&self.folder.join(&name), encoder.dim(), scanned, progress)?;
         let mut broken: HashMap<blake3::Hash, String> = HashMap::new();
 
         let mut wanted: Vec<(&Path, blake3::Hash)> = Vec::new();
@@ -104,7 +118,10 @@ impl ImageStore {
                 done += chunk.len();
             }
         }
-        files.iter().map(|file| result_of(file, contents.get(file.as_path()), &mut records, &broken)).collect()
+        let found =
+            files.iter().map(|file| result_of(file, contents.get(file.as_path()), &mut records, &broken)).collect();
+        self.scanned.insert(name, records.scanned);
+        found
     }
 
     /// The content of each distinct file, from `files.csv` where size and time are unchanged.
@@ -247,19 +264,16 @@ struct Records {
     path: PathBuf,
     file: File,
     dim: usize,
-    /// Position of each record, counted in records.
-    places: HashMap<blake3::Hash, u64>,
-    /// Records in the file, damaged ones included.
-    count: u64,
+    scanned: Scanned,
 }
 
 const HASH: usize = 32;
 const CHECKSUM: usize = 8;
 
 impl Records {
-    /// Opens the file under an exclusive lock (waiting for another process that holds it), checks every record and cuts
-    /// off a torn tail.
-    fn open(folder: &Path, dim: usize, progress: &dyn Progress) -> Result<Records> {
+    /// Opens the file under an exclusive lock (waiting for another process that holds it), checks every record that is
+    /// not among the `scanned` ones and cuts off a torn tail.
+    fn open(folder: &Path, dim: usize, scanned: Scanned, progress: &dyn Progress) -> Result<Records> {
         fs::create_dir_all(folder).at(folder)?;
         let path = folder.join("features.bin");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at(&path)?;
@@ -271,7 +285,7 @@ impl Records {
             }
             Err(fs::TryLockError::Error(e)) => return Err(Error::io(&path, e)),
         }
-        let mut this = Records { path, file, dim, places: HashMap::new(), count: 0 };
+        let mut this = Records { path, file, dim, scanned };
         this.scan()?;
         Ok(this)
     }
@@ -282,20 +296,26 @@ impl Records {
 
     fn scan(&mut self) -> Result<()> {
         let size = self.size();
-        self.count = self.file.metadata().at(&self.path)?.len() / size as u64;
+        let count = self.file.metadata().at(&self.path)?.len() / size as u64;
+        if count < self.scanned.count {
+            // Somebody removed or replaced the file in between.
+            self.scanned = Scanned::default();
+        }
+        self.file.seek(SeekFrom::Start(self.scanned.count * size as u64)).at(&self.path)?;
         let mut reader = BufReader::with_capacity(1 << 20, &self.file);
         let mut record = vec![0; size];
-        for i in 0..self.count {
+        for i in self.scanned.count..count {
             reader.read_exact(&mut record).at(&self.path)?;
             if let Some(hash) = check(&record) {
-                self.places.insert(hash, i);
+                self.scanned.places.insert(hash, i);
             }
         }
-        self.file.set_len(self.count * size as u64).at(&self.path)
+        self.scanned.count = count;
+        self.file.set_len(count * size as u64).at(&self.path)
     }
 
     fn contains(&self, hash: &blake3::Hash) -> bool {
-        self.places.contains_key(hash)
+        self.scanned.places.contains_key(hash)
     }
 
     fn append(&mut self, hash: blake3::Hash, feature: &[f32]) -> Result<()> {
@@ -304,10 +324,10 @@ impl Records {
         record.extend(feature.iter().flat_map(|v| v.to_le_bytes()));
         let sum = checksum(&record);
         record.extend_from_slice(&sum);
-        self.file.seek(SeekFrom::Start(self.count * self.size() as u64)).at(&self.path)?;
+        self.file.seek(SeekFrom::Start(self.scanned.count * self.size() as u64)).at(&self.path)?;
         self.file.write_all(&record).at(&self.path)?;
-        self.places.insert(hash, self.count);
-        self.count += 1;
+        self.scanned.places.insert(hash, self.scanned.count);
+        self.scanned.count += 1;
         Ok(())
     }
 
@@ -316,7 +336,7 @@ impl Records {
     }
 
     fn read(&mut self, hash: &blake3::Hash) -> Result<Option<Vec<f32>>> {
-        let Some(&place) = self.places.get(hash) else { return Ok(None) };
+        let Some(&place) = self.scanned.places.get(hash) else { return Ok(None) };
         let mut record = vec![0; self.size()];
         self.file.seek(SeekFrom::Start(place * self.size() as u64)).at(&self.path)?;
         self.file.read_exact(&mut record).at(&self.path)?;
