@@ -99,7 +99,7 @@ fn pack_by_vectors<const WIDTH: usize>(
                 _ => return false,
             }
         }
-        return true;
+        true
     }
     #[cfg(not(target_arch = "x86_64"))]
     false
