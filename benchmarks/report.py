@@ -1,9 +1,9 @@
-"""docs/performance.md from the rows' results."""
+"""docs/performance.md from the rows' results and notes.md."""
 
 import json
 
 import plot
-from common import RESULTS, ROOT
+from common import HERE, RESULTS, ROOT
 
 HEAD = """# How fast
 
@@ -182,6 +182,7 @@ def main():
             lines += section(record)
             machine = record["machine"]
             lines.append(f"{record['date']}, {machine['processor']}, {machine['cores']} cores, {', '.join(machine['instructions'])}.\n")
+    lines.append((HERE / "notes.md").read_text())
     (ROOT / "docs/performance.md").write_text("\n".join(lines).rstrip() + "\n")
 
 
