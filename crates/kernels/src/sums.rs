@@ -42,7 +42,7 @@ impl Task for Dot<'_> {
     }
 }
 
-/// Sums of the columns of the row-major matrix `values` `[rows, cols]`: of [`ROWS`] rows at a time, then of these sums.
+/// Sums of the columns of the row-major matrix `values` `[rows, cols]`: of 256 rows at a time, then of these sums.
 ///
 /// # Panics
 /// If `values` is not whole rows.
