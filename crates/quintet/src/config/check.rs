@@ -118,7 +118,8 @@ fn user(config: &Config) -> Result<()> {
     let user = &config.user;
     within("user.dim", user.dim, 1, 4096)?;
     at_least("user.walks", user.walks, 1)?;
-    at_least("user.walk_length", user.walk_length, 2)?;
+    // Rows of 16 walks are copied, up to 5 GB of them at the widest.
+    within("user.walk_length", user.walk_length, 2, 10_000)?;
     at_least("user.window", user.window, 1)?;
     positive("user.p", user.p, 1e6)?;
     positive("user.q", user.q, 1e6)?;

@@ -161,6 +161,8 @@ impl Learner {
         // A negative that is the target itself does not count; the others stand for it.
         let share = settings.negatives as f64 / FACED as f64 * nodes as f64 / (nodes as f64 - 1.0);
         let faced = if self.pool.is_empty() { 0 } else { FACED };
+        // One target with very many negatives would be too long a step by itself.
+        let rate = rate.min(LONGEST_STEP / (1 + settings.negatives) as f32);
         let at_once = ((LONGEST_STEP / (rate * (1 + settings.negatives) as f32)) as usize).max(1);
         for (i, &centre) in self.walk.iter().enumerate() {
             let reach = 1 + rng.index(settings.window.max(1));
@@ -327,6 +329,7 @@ mod tests {
             settings(),
             config::User { negatives: 0, dim: 1, ..settings() },
             config::User { walk_length: 1, window: 0, ..settings() },
+            config::User { negatives: 100_000, learning_rate: 1.0, ..settings() },
             config::User { negatives: 50, walk_length: 100, window: 200, dim: 17, walks: 1, ..settings() },
         ] {
             for graph in [&alone, &pair, &many] {
