@@ -27,7 +27,7 @@ import sys
 import time
 from importlib.metadata import version
 
-from common import DATA, PROGRAM, RESULTS, WORK, Quintet, child, ratio, save, seconds
+from common import DATA, PROGRAM, WORK, Quintet, child, ratio, result, save, seconds
 
 FOLDER = WORK / "import"
 MARK = b"\0"
@@ -344,7 +344,7 @@ def main():
         print(SIDES[name](path, pathlib.Path(out)))
         return
     if args.limits:
-        record = json.loads((RESULTS / "import.json").read_text())
+        record = json.loads(result("import").read_text())
         save("import", {**record, "limits": {kind: limits(kind, args.size) for kind in PEERS}})
         return
     rows = [compare(kind, args.size, args.rounds) for kind in PEERS]
