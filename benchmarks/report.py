@@ -136,15 +136,14 @@ def imports(record):
             times = ratio(of["ratio"]) if rounds > 1 else f"{of['ratio']['median']:.1f} (one round)" if rounds else ""
             rows.append((r["dump"], f"{r['bytes'] / 1e6:,.0f}", f"{r['records']:,}", side, f"{min(of['seconds']):.1f}", round(of["MB/s"]), f"{of['records/s']:,.0f}", round(of["MiB"]), times))
     yield from table(["dump", "MB", "records", "side", "seconds", "MB/s", "records/s", "peak MiB", "times as fast is Quintet"], rows)
-    if "limits" in record:
+    if record["limits"]:
         yield ("What the machine allows: " + "; ".join(f"{kind}: {of['read']:,.0f} MB/s of reading the file, {of['check']:,.0f} MB/s of finding out that each line is JSON" for kind, of in record["limits"].items()) + ".\n")
-    first, last = record["growth"][0], record["growth"][-1]
-    bytes_a_post = (last["MiB"] - first["MiB"]) * 2**20 / (last["posts"] - first["posts"])
-    yield (f"Quintet alone on raw tweets through standard input. Time is linear. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post. "
-           "Posts of 0.2 kB cost per post, not per byte: strings made and freed (17 % of the time), "
-           "compression (14 %), moving posts (8 %), copies recognised (7 %), tags and mentions found (7 %), JSON (6 %); there polars, which does of this the strings, the compression and the JSON, is faster and holds three times the memory.\n")
-    yield from table(["GB", "posts", "seconds", "MB/s", "peak MiB"],
-                     [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
+    if record["growth"]:
+        first, last = record["growth"][0], record["growth"][-1]
+        bytes_a_post = (last["MiB"] - first["MiB"]) * 2**20 / (last["posts"] - first["posts"])
+        yield (f"Quintet alone on raw tweets through standard input. Time is linear. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post.\n")
+        yield from table(["GB", "posts", "seconds", "MB/s", "peak MiB"],
+                         [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
 
 
 def scaling(record):
