@@ -156,8 +156,8 @@ def scaling(record):
     panels = {title: {stage: [(int(n), m[of]) for n, m in by.items()] for stage, by in stages.items()} for title, of in (("seconds", "seconds"), ("peak MiB", "MiB"))}
     (ROOT / "docs/scaling.svg").write_text("\n".join(plot.log_log(about, panels, "posts")) + "\n")
     yield f"![{about}](scaling.svg)\n"
-    for what, of, form in (("seconds", "seconds", "{:.1f}"), ("peak MiB", "MiB", "{:.0f}")):
-        cells = lambda by: [form.format(by[str(n)][of]) if str(n) in by else "" for n in sizes]
+    for what, of, form in (("seconds", "seconds", lambda v: f"{v:.2f}" if v < 1 else f"{v:.1f}"), ("peak MiB", "MiB", "{:.0f}".format)):
+        cells = lambda by: [form(by[str(n)][of]) if str(n) in by else "" for n in sizes]
         yield from table([what, *(f"{n:,} posts" for n in sizes)], [(stage, *cells(by)) for stage, by in stages.items()])
 
 
