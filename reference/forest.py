@@ -2,24 +2,29 @@
 """Reference values of the random forest, from scikit-learn.
 
 Writes crates/forest/tests/reference/forest.json, which crates/forest/tests/matches_scikit_learn.rs reads.
-Run from anywhere: python reference/forest.py   (scikit-learn 1.9.1; some minutes)
+Run from anywhere: python reference/forest.py [NAME...]   (scikit-learn 1.9.1; some minutes; with names of forests only
+those are fitted anew)
 
 Two kinds. `trees`: single trees without any randomness, node by node. `forests`: data sets made here, and what
 RandomForestClassifier reaches on them over many seeds: mean and standard deviation of what the test compares.
+
+With class weights scikit-learn takes impurities from sums that round, finds 1e-16 in pure nodes and splits them further, into
+leaves of the same class. That changes no prediction; such subtrees count as one leaf here. `balanced` is compared without
+bootstrap: with it, scikit-learn before 1.8 multiplied the weights of drawn rows, as Quintet does, and newer ones draw by weight.
 """
 
 import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 import sklearn
-from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "crates/forest/tests/reference/forest.json"
-SEEDS, TREES = 200, 25
+SEEDS, TREES = 100, 25
 
 
 def drawn(rng, centres, spread, labels):
@@ -78,7 +83,7 @@ SETS = {
     "flowers, all features, no bootstrap": (flowers, {"max_features": None, "bootstrap": False, "min_samples_split": 6}),
     "rare": (rare, {"class_weight": "balanced_subsample"}),
     "rare, large leaves": (rare, {"class_weight": "balanced_subsample", "min_samples_leaf": 5}),
-    "rare, balanced": (rare, {"class_weight": "balanced", "max_depth": 4}),
+    "rare, balanced": (rare, {"class_weight": "balanced", "bootstrap": False, "max_depth": 4}),
     "many classes": (many, {}),
     "many classes, balanced": (many, {"class_weight": "balanced_subsample", "min_samples_leaf": 2}),
     "constants": (constants, {}),
@@ -93,18 +98,18 @@ def figures(forest, x, y, classes):
     probabilities = np.zeros((len(y), classes))
     probabilities[:, forest.classes_] = forest.predict_proba(x)
     own = np.maximum(probabilities[np.arange(len(y)), y], 1 / (4 * TREES))
-    trees = [e.tree_ for e in forest.estimators_]
+    trees = [merged(e.tree_) for e in forest.estimators_]
     return {
         "accuracy": np.mean(forest.predict(x) == y),
         "log probability": np.mean(np.log(own)),
-        "leaves": np.mean([t.n_leaves for t in trees]),
-        "depth": np.mean([t.max_depth for t in trees]),
+        "leaves": np.mean([sum("fractions" in node for node in t) for t in trees]),
+        "depth": np.mean([depth(t) for t in trees]),
         **({"out of bag": forest.oob_score_} if forest.oob_score else {}),
         **{f"importance {i}": v for i, v in enumerate(forest.feature_importances_)},
     }
 
 
-def forests():
+def forests(wanted, before):
     made = {}
     for name, (make, options) in SETS.items():
         if make not in made:
@@ -112,15 +117,18 @@ def forests():
         (x, y), (test_x, test_y) = made[make]
         classes = int(max(y.max(), test_y.max())) + 1
         assert len(np.unique(y)) == classes
+        if wanted and name not in wanted:
+            yield before[name]
+            continue
 
         def one(seed):
             kind = {"n_estimators": TREES, "oob_score": options.get("bootstrap", True), **options}
             return figures(RandomForestClassifier(random_state=seed, **kind).fit(x, y), test_x, test_y, classes)
 
-        found = Parallel(n_jobs=2)(delayed(one)(seed) for seed in range(SEEDS))
+        found = [one(seed) for seed in range(SEEDS)]
         of = {what: [f[what] for f in found] for what in found[0]}
         result = {what: [float(np.mean(v)), float(np.std(v, ddof=1))] for what, v in of.items()}
-        print(name, {k: v for k, v in result.items() if "importance" not in k})
+        print(name, {k: v for k, v in result.items() if "importance" not in k}, flush=True)
         yield {"name": name, "data": make.__name__, "classes": classes, "options": options, "figures": result}
     yield {make.__name__: {"features": parts[0][0].shape[1],
                            **{part: {"values": [decimal(v) for v in x.ravel()], "labels": y.tolist()}
@@ -133,15 +141,40 @@ def decimal(value):
     return int(short) if short == math.floor(short) else short
 
 
-def nodes(tree):
-    """Every node: feature, threshold and children of a split, or the class fractions of a leaf."""
-    for i in range(tree.node_count):
-        if tree.children_left[i] < 0:
+def merged(tree):
+    """The nodes of a tree, left first: feature, threshold and children of a split, or the class fractions of a leaf.
+
+    Subtrees whose leaves all hold the same one class are a leaf.
+    """
+    def pure(i):
+        return np.flatnonzero(tree.value[i, 0] > 1e-9).size == 1
+
+    made, waiting = [], [(0, None)]
+    while waiting:
+        i, parent = waiting.pop()
+        if parent is not None:
+            made[parent]["right"] = len(made)
+        if tree.children_left[i] < 0 or pure(i):
             fractions = tree.value[i, 0] / tree.value[i, 0].sum()
-            yield {"fractions": [[int(c), float(fractions[c])] for c in np.flatnonzero(fractions)]}
+            made.append({"fractions": [[int(c), float(fractions[c])] for c in np.flatnonzero(fractions > 1e-9)]})
         else:
-            yield {"feature": int(tree.feature[i]), "threshold": float(tree.threshold[i]),
-                   "left": int(tree.children_left[i]), "right": int(tree.children_right[i])}
+            waiting += [(tree.children_right[i], len(made)), (tree.children_left[i], None)]
+            made.append({"feature": int(tree.feature[i]), "threshold": float(tree.threshold[i]), "left": len(made) + 1})
+    return made
+
+
+def depth(nodes):
+    depths = [0] * len(nodes)
+    for i, node in enumerate(nodes):
+        if "left" in node:
+            depths[node["left"]] = depths[node["right"]] = depths[i] + 1
+    return max(depths)
+
+
+def same(one, other):
+    """Whether trees have the same splits."""
+    splits = lambda tree: [(n.get("feature"), n.get("threshold")) for n in tree]
+    return splits(one) == splits(other)
 
 
 def trees():
@@ -160,9 +193,10 @@ def trees():
             y = rng.integers(0, 3, size=rows)
             # Two decimals: some rows share a value.
             x = np.round(drawn(rng, rng.standard_normal((3, features)), 1.0, y), 2)
-            grown = [DecisionTreeClassifier(random_state=seed, **options).fit(x, y) for seed in range(40)]
-            exported = [list(nodes(t.tree_)) for t in grown]
-            if all(e == exported[0] for e in exported):
+            # Scaled weights round otherwise, so that scores which only rounding tells apart show themselves.
+            grown = [DecisionTreeClassifier(random_state=seed, **options).fit(x, y, sample_weight=np.full(rows, 1 + seed / 7)) for seed in range(40)]
+            exported = [merged(t.tree_) for t in grown]
+            if all(same(e, exported[0]) for e in exported):
                 break
         else:
             raise SystemExit(f"{name}: equal scores everywhere")
@@ -172,7 +206,9 @@ def trees():
 
 
 def main():
-    *found, data = forests()
+    wanted = sys.argv[1:]
+    before = {f["name"]: f for f in json.loads(OUT.read_text())["forests"]} if wanted else {}
+    *found, data = forests(wanted, before)
     record = {"scikit-learn": sklearn.__version__, "seeds": SEEDS, "n_trees": TREES, "trees": list(trees()),
               "forests": found, "data": data}
     OUT.parent.mkdir(parents=True, exist_ok=True)
