@@ -3,9 +3,11 @@
 //! The choice is made at run time by the device of the input. [`ordinary`] runs on every device, the CPU included, so
 //! that a test can hold both against each other.
 
+mod attend;
 mod custom;
 mod gru;
 mod linear;
+mod many_labels;
 pub mod ordinary;
 mod rows;
 mod texts;
@@ -70,6 +72,26 @@ pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
 /// Mean of the rows that each list names: x `[n, dim]`; returns `[members.len(), dim]`. No list may be empty.
 pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
     if has_kernels(&x.device()) { rows::mean_rows(x, members) } else { ordinary::mean_rows(x, members) }
+}
+
+/// Attention within runs of rows: the rows of run `i` are `runs[i]..runs[i + 1]`, and their sum is weighted by the softmax of
+/// their scores. rows `[n, dim]`, scores `[n, 1]`; returns `[runs, dim]`. A run without rows gives zeros.
+///
+/// # Panics
+/// If the last of `runs` is not n.
+pub fn attend(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
+    assert_eq!(runs.last(), Some(&rows.dims()[0]), "the runs cover all rows");
+    if has_kernels(&rows.device()) { attend::attend(rows, scores, runs) } else { ordinary::attend(rows, scores, runs) }
+}
+
+/// Loss of a softmax over classes where row `i` of x has the right classes `labels.get(i)`: the mean over rows of the sum of
+/// -log p over its labels. x `[n, inputs]`, w `[classes, inputs]`, b `[classes]`; returns `[1]`.
+pub fn many_labels(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, labels: &Arc<Ragged<u32>>) -> Tensor<1> {
+    if has_kernels(&x.device()) {
+        many_labels::many_labels(x, weight, bias, labels)
+    } else {
+        ordinary::many_labels(x, weight, bias, labels)
+    }
 }
 
 /// Smallest norm that a row is divided by (VSE++ has none and gives NaN on a zero row).
@@ -167,6 +189,25 @@ mod tests {
         }
         let members = Arc::new(members);
         same([random(&mut rng, [6, 21])], |[x]| mean_rows(x, &members), |[x]| ordinary::mean_rows(x, &members));
+    }
+
+    #[test]
+    fn attention_and_labels_agree() {
+        let mut rng = Rng::new(4, &[]);
+        let runs = Arc::new(vec![0, 3, 3, 4, 9]);
+        let inputs = [[9, 5], [9, 1]].map(|shape| random(&mut rng, shape));
+        same(inputs, |[x, s]| attend(x, s * 3.0, &runs), |[x, s]| ordinary::attend(x, s * 3.0, &runs));
+        let mut labels = Ragged::default();
+        for list in [vec![2u32], vec![], vec![0, 10, 2], vec![7, 1]] {
+            labels.push(list);
+        }
+        let labels = Arc::new(labels);
+        let inputs = [[4, 5], [11, 5], [1, 11]].map(|shape| random(&mut rng, shape));
+        same(
+            inputs,
+            |[x, w, b]| many_labels(x, w, bias(b), &labels).unsqueeze(),
+            |[x, w, b]| ordinary::many_labels(x, w, bias(b), &labels).unsqueeze(),
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{EPSILON, GruWeights, Texts};
@@ -75,6 +75,31 @@ pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
         }
     }
     Tensor::<2>::from_data(TensorData::new(average, [members.len(), rows]), &device).matmul(x)
+}
+
+/// See [`super::attend`]: one row of shares a run, softmax over a score that is far below all others outside the run.
+pub fn attend(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
+    let (device, n, count) = (rows.device(), rows.dims()[0], runs.len() - 1);
+    let mut inside = vec![0f32; count * n];
+    for (run, range) in runs.windows(2).enumerate() {
+        inside[run * n + range[0]..run * n + range[1]].fill(1.0);
+    }
+    let inside = Tensor::<2>::from_data(TensorData::new(inside, [count, n]), &device);
+    let far = (inside.clone() - 1.0) * 1e9;
+    // Times `inside` once more: an empty run has no score to stand out.
+    let shares = softmax(scores.transpose() + far, 1) * inside;
+    shares.matmul(rows)
+}
+
+/// See [`super::many_labels`].
+pub fn many_labels(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, labels: &Arc<Ragged<u32>>) -> Tensor<1> {
+    let (device, rows, classes) = (x.device(), labels.len(), bias.dims()[0]);
+    let mut right = vec![0f32; rows * classes];
+    for row in 0..rows {
+        labels.get(row).iter().for_each(|&label| right[row * classes + label as usize] += 1.0 / rows as f32);
+    }
+    let right = Tensor::<2>::from_data(TensorData::new(right, [rows, classes]), &device);
+    (log_softmax(linear(x, weight, bias), 1) * right).sum().neg()
 }
 
 /// Row numbers as a tensor on `device`.
