@@ -8,6 +8,7 @@ mod custom;
 mod gru;
 mod linear;
 mod many_labels;
+mod lstm;
 pub mod ordinary;
 mod rows;
 mod texts;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
+pub use lstm::Readings;
+pub use quintet_kernels::lstm::Direction;
 pub use texts::Texts;
 
 use crate::config::Precision;
@@ -50,6 +53,31 @@ pub fn gru_last(rows: Tensor<2>, texts: &Arc<Texts>, weights: GruWeights) -> Ten
         gru::gru_last(rows, texts, weights)
     } else {
         ordinary::gru_last(rows, texts, weights)
+    }
+}
+
+/// Weights of an LSTM in PyTorch's layout (gate order i, f, g, o; two biases).
+#[derive(Clone, Debug)]
+pub struct LstmWeights {
+    /// `[4 * hidden, input]`.
+    pub input: Tensor<2>,
+    /// `[4 * hidden, hidden]`.
+    pub hidden: Tensor<2>,
+    /// `[4 * hidden]`.
+    pub input_bias: Tensor<1>,
+    /// `[4 * hidden]`.
+    pub hidden_bias: Tensor<1>,
+}
+
+/// States of a one-layer LSTM after every token of every sequence, from a zero state.
+///
+/// `rows`: one input row per distinct token, `[readings.distinct().len(), input]`.
+/// Returns `[readings.rows(), hidden]`.
+pub fn lstm_all(rows: Tensor<2>, readings: &Arc<Readings>, weights: LstmWeights) -> Tensor<2> {
+    if has_kernels(&rows.device()) {
+        lstm::lstm_all(rows, readings, weights)
+    } else {
+        ordinary::lstm_all(rows, readings, weights)
     }
 }
 
@@ -167,6 +195,34 @@ mod tests {
             |x| gru_last(x[0].clone(), &texts, weights(x)),
             |x| ordinary::gru_last(x[0].clone(), &texts, weights(x)),
         );
+    }
+
+    #[test]
+    fn lstm_agrees() {
+        let mut rng = Rng::new(4, &[]);
+        let mut tokens = Ragged::default();
+        for text in 0..11usize {
+            tokens.push((0..text * 5 % 9).map(|t| (text * text * 31 + t * 17) as u32 % 40));
+        }
+        let (e, h) = (12, 20);
+        for direction in [Direction::Forward, Direction::Backward] {
+            for readings in [Readings::packed(&tokens, direction), Readings::padded(&tokens, direction, 10)] {
+                let readings = Arc::new(readings);
+                let shapes = [[readings.distinct().len(), e], [4 * h, e], [4 * h, h], [1, 4 * h], [1, 4 * h]];
+                let inputs = shapes.map(|shape| random(&mut rng, shape));
+                let weights = |[_, w, u, bw, bu]: [Tensor<2>; 5]| LstmWeights {
+                    input: w,
+                    hidden: u,
+                    input_bias: bias(bw),
+                    hidden_bias: bias(bu),
+                };
+                same(
+                    inputs,
+                    |x| lstm_all(x[0].clone(), &readings, weights(x)),
+                    |x| ordinary::lstm_all(x[0].clone(), &readings, weights(x)),
+                );
+            }
+        }
     }
 
     #[test]

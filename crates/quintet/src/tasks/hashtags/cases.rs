@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::features::Ragged;
 use crate::features::text::{plain_tokens, tags, token_set};
 use crate::posts::extract::without_tags;
@@ -49,11 +51,24 @@ impl Case {
 
 /// The tags that may be recommended: those of the training part, most frequent first, equally frequent ones by name. A list
 /// with equal scores keeps this order, so a model that tells nothing apart recommends the most frequent tags.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(String, u32)>", into = "Vec<(String, u32)>")]
 pub struct Candidates {
     /// Tag and number of training posts that have it.
     pub tags: Vec<(String, u32)>,
     index: HashMap<String, u32>,
+}
+
+impl From<Vec<(String, u32)>> for Candidates {
+    fn from(tags: Vec<(String, u32)>) -> Candidates {
+        Candidates::new(tags)
+    }
+}
+
+impl From<Candidates> for Vec<(String, u32)> {
+    fn from(candidates: Candidates) -> Vec<(String, u32)> {
+        candidates.tags
+    }
 }
 
 impl Candidates {

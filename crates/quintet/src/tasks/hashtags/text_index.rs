@@ -2,14 +2,15 @@
 //!
 //! Weights are (1 + ln tf) (ln((1 + N) / (1 + df)) + 1), the usual smoothed form (Salton and Buckley 1988; scikit-learn's).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use quintet_kernels::topk::Hit;
+use serde::{Deserialize, Serialize};
 
 /// Words of the training posts and where they occur.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TextIndex {
-    words: HashMap<String, u32>,
+    words: BTreeMap<String, u32>,
     idf: Vec<f32>,
     /// Per word the training posts that have it, with its weight there.
     postings: Vec<Vec<(u32, f32)>>,
