@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::super::cases::Case;
 use crate::error::{Error, Result};
 use crate::features::Dense;
-use crate::features::image::ImageEncoder;
+use crate::features::image::{ImageEncoder, Worker};
 use crate::posts::Corpus;
 use crate::progress::Progress;
 
@@ -59,7 +59,7 @@ impl Regions {
             if progress.interrupted() {
                 return Err(Error::interrupted("stopped while computing image regions"));
             }
-            let read = |worker: &mut _, file: &PathBuf| {
+            let read = |worker: &mut Worker, file: &PathBuf| {
                 let bytes = std::fs::read(file).ok()?;
                 let regions = encoder.regions(worker, &bytes).ok()?;
                 Some(regions.into_iter().map(f16::from_f32).collect::<Vec<f16>>())
@@ -80,6 +80,11 @@ impl Regions {
     /// Length of a region; `None` where no post has an image.
     pub fn length(&self) -> Option<usize> {
         (!self.values.is_empty()).then_some(self.shape[1])
+    }
+
+    /// Whether a post has an image.
+    pub fn has(&self, post: usize) -> bool {
+        self.of_post[post].is_some()
     }
 
     /// Number of posts that have an image.

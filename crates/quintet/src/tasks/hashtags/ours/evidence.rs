@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use quintet_kernels::rng::{Rng, label};
-use quintet_kernels::topk;
+use quintet_kernels::topk::{self, Hit};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ use crate::features::dataset::NONE;
 use crate::metrics::tags::MOST;
 use crate::tasks::hashtags::cases::{Apart, Candidates, Case};
 use crate::tasks::hashtags::text_index::TextIndex;
-use crate::tasks::hashtags::trivial::{filled, votes};
+use crate::tasks::hashtags::trivial::{Lists, votes};
 
 /// Components that can be evidence.
 const SPACE: [Component; 4] = [Component::Text, Component::Image, Component::Location, Component::User];
@@ -135,22 +135,22 @@ impl Ours {
         ours
     }
 
-    /// The best tags of each case with their scores, best first; `vectors` are the cases'.
-    pub fn recommend(&self, cases: &[Case], vectors: &Embeddings, candidates: &Candidates) -> Vec<Vec<(u32, f32)>> {
+    /// The best tags of each case with their scores, best first; `vectors` are the cases'. Nothing where nothing speaks for any.
+    pub fn recommend(&self, cases: &[Case], vectors: &Embeddings, candidates: &Candidates) -> Lists {
         let near = self.near(vectors, NEIGHBOURS);
         let list = |(post, case): (usize, &Case)| {
             let pool = self.pool(case, post, vectors, &near, Hidden(None), candidates);
-            let best = self.ranker.best(&pool, MOST);
-            let last = best.last().map_or(0.0, |(_, score)| *score);
-            let all = filled(best.iter().map(|(tag, _)| *tag), candidates);
-            all.into_iter().enumerate().map(|(at, tag)| (tag, best.get(at).map_or(last, |(_, s)| *s))).collect()
+            self.ranker.best(&pool, MOST)
         };
         cases.par_iter().enumerate().map(list).collect()
     }
 
-    /// The weight of each kind of evidence, largest effect first, for reports.
-    pub fn weights(&self) -> &[f32] {
-        &self.ranker.weights
+    /// The learned weights in words.
+    pub fn remark(&self) -> String {
+        let names: Vec<String> = (0..KINDS).map(name).collect();
+        let weights = names.iter().zip(&self.ranker.weights).filter(|(_, weight)| **weight != 0.0);
+        let weights: Vec<String> = weights.map(|(name, weight)| format!("{name} {weight:.2}")).collect();
+        format!("weights learned from training posts: {}", weights.join(", "))
     }
 
     /// The `k` nearest training posts to each post in each component.
@@ -166,9 +166,12 @@ impl Ours {
             }
             let (asking, known) = (&vectors.vectors[component], &self.vectors.vectors[component]);
             let hits = topk::top_k(&asking.values, &known.values, self.vectors.dim, k);
+            let posts = |hit: &Hit| -> Vec<(u32, f32)> {
+                posts_of[hit.index as usize].iter().map(|&post| (post, hit.score)).collect()
+            };
             let of = |&row: &u32| match row {
                 NONE => Vec::new(),
-                row => hits.of(row as usize).iter().flat_map(|hit| posts_of[hit.index as usize].iter().map(|&p| (p, hit.score))).collect(),
+                row => hits.of(row as usize).iter().flat_map(posts).collect(),
             };
             near[at] = vectors.rows[component].iter().map(of).collect();
         }
@@ -245,6 +248,19 @@ impl Ours {
     fn mean_spelt(&self) -> f32 {
         let [posts, right] = self.spelt.iter().fold([0u64; 2], |[a, b], [p, r]| [a + u64::from(*p), b + u64::from(*r)]);
         right as f32 / posts.max(1) as f32
+    }
+}
+
+/// What a kind of evidence is called.
+fn name(kind: usize) -> String {
+    const NAMES: [&str; PLAIN] = [
+        "frequency", "words", "ln words", "texts' sum", "texts' share", "ln texts' share", "author", "ln author", "place", "ln place",
+    ];
+    const OF_EACH: [&str; EACH] = ["sum", "share", "ln share", "cosine"];
+    match kind.checked_sub(PLAIN) {
+        None => NAMES[kind].into(),
+        Some(at) if at < EACH * SPACE.len() => format!("{} {}", SPACE[at / EACH], OF_EACH[at % EACH]),
+        Some(_) => "largest cosine".into(),
     }
 }
 
