@@ -81,7 +81,7 @@ impl Trainer {
     }
 
     /// Loss and gradient of every weight, in the order of the weights.
-    pub fn gradients(
+    pub(crate) fn gradients(
         &self,
         batch: &Batch,
         tags: &Arc<Ragged<u32>>,
