@@ -3,14 +3,14 @@
 //! The choice is made at run time by the device of the input. [`ordinary`] runs on every device, the CPU included, so
 //! that a test can hold both against each other.
 
-mod attend;
 mod custom;
 mod gru;
 mod linear;
-mod many_labels;
 mod lstm;
+mod many_labels;
 pub mod ordinary;
 mod rows;
+mod runs;
 mod texts;
 
 use std::sync::Arc;
@@ -107,9 +107,9 @@ pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
 ///
 /// # Panics
 /// If the last of `runs` is not n.
-pub fn attend(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
+pub fn attend_runs(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
     assert_eq!(runs.last(), Some(&rows.dims()[0]), "the runs cover all rows");
-    if has_kernels(&rows.device()) { attend::attend(rows, scores, runs) } else { ordinary::attend(rows, scores, runs) }
+    if has_kernels(&rows.device()) { runs::attend_runs(rows, scores, runs) } else { ordinary::attend_runs(rows, scores, runs) }
 }
 
 /// Loss of a softmax over classes where row `i` of x has the right classes `labels.get(i)`: the mean over rows of the sum of
@@ -252,7 +252,7 @@ mod tests {
         let mut rng = Rng::new(4, &[]);
         let runs = Arc::new(vec![0, 3, 3, 4, 9]);
         let inputs = [[9, 5], [9, 1]].map(|shape| random(&mut rng, shape));
-        same(inputs, |[x, s]| attend(x, s * 3.0, &runs), |[x, s]| ordinary::attend(x, s * 3.0, &runs));
+        same(inputs, |[x, s]| attend_runs(x, s * 3.0, &runs), |[x, s]| ordinary::attend_runs(x, s * 3.0, &runs));
         let mut labels = Ragged::default();
         for list in [vec![2u32], vec![], vec![0, 10, 2], vec![7, 1]] {
             labels.push(list);

@@ -112,8 +112,8 @@ pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
     Tensor::<2>::from_data(TensorData::new(average, [members.len(), rows]), &device).matmul(x)
 }
 
-/// See [`super::attend`]: one row of shares a run, softmax over a score that is far below all others outside the run.
-pub fn attend(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
+/// See [`super::attend_runs`]: one row of shares a run, softmax over a score that is far below all others outside the run.
+pub fn attend_runs(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
     let (device, n, count) = (rows.device(), rows.dims()[0], runs.len() - 1);
     let mut inside = vec![0f32; count * n];
     for (run, range) in runs.windows(2).enumerate() {

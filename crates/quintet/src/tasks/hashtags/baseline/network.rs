@@ -118,7 +118,7 @@ impl CoAttention {
 
         let mean = states.as_ref().map(|states| {
             let equal = Tensor::<2>::zeros([states.dims()[0], 1], device);
-            ops::attend(states.clone(), equal, &batch.words)
+            ops::attend_runs(states.clone(), equal, &batch.words)
         });
         let image = regions.map(|(regions, attention)| attention.attend(regions, &batch.images, mean));
         let text = states.map(|states| self.text.attend(states, &batch.words, image.clone()));
@@ -177,6 +177,6 @@ impl Attention {
                 Tensor::cat(vec![own.tanh(), guide.tanh()], 1)
             }
         };
-        ops::attend(rows, ops::similarity(hidden, self.score.val()), runs)
+        ops::attend_runs(rows, ops::similarity(hidden, self.score.val()), runs)
     }
 }

@@ -8,18 +8,18 @@ use rayon::prelude::*;
 use super::custom::{CustomOp, Output, apply, input};
 
 /// See [`super::attend`].
-pub fn attend(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
+pub fn attend_runs(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
     let dim = rows.dims()[1];
-    apply(Attend { dim, runs: Arc::clone(runs) }, [input(rows), input(scores)])
+    apply(AttendRuns { dim, runs: Arc::clone(runs) }, [input(rows), input(scores)])
 }
 
 #[derive(Clone)]
-struct Attend {
+struct AttendRuns {
     dim: usize,
     runs: Arc<Vec<usize>>,
 }
 
-impl Attend {
+impl AttendRuns {
     /// Softmax of the scores of each run.
     fn shares(&self, scores: &[f32]) -> Vec<f32> {
         let mut shares = vec![0.0; scores.len()];
@@ -34,7 +34,7 @@ impl Attend {
     }
 }
 
-impl CustomOp<2> for Attend {
+impl CustomOp<2> for AttendRuns {
     /// The shares.
     type Saved = Vec<f32>;
 
