@@ -59,7 +59,8 @@ fn trained() -> &'static Trained {
 
 fn options() -> Options {
     let set = |name: &str, value: &str| (name.to_string(), value.to_string());
-    let settings = vec![set("co-attention.dim", "24"), set("co-attention.attention", "12"), set("co-attention.epochs", "4")];
+    let settings =
+        vec![set("co-attention.dim", "24"), set("co-attention.attention", "12"), set("co-attention.epochs", "4")];
     Options { settings, ..Options::default() }
 }
 
@@ -89,7 +90,8 @@ fn every_method_is_measured_and_the_best_beat_chance() {
 #[test]
 fn the_same_seed_gives_the_same_figures_at_any_thread_count() {
     let options = Options { methods: vec!["ours".into(), "co-attention".into()], ..options() };
-    let figures = |report: TaskReport| report.lines.into_iter().map(|line| (line.method, line.figures)).collect::<Vec<_>>();
+    let figures =
+        |report: TaskReport| report.lines.into_iter().map(|line| (line.method, line.figures)).collect::<Vec<_>>();
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     let first = figures(alone.install(|| evaluate(&options)).expect("a report"));
     assert_eq!(first, figures(evaluate(&options).expect("a report")));
@@ -111,7 +113,8 @@ fn what_was_learned_travels_by_file_and_rows_out_are_rows_in() {
             assert!(!row.alternatives.is_empty() && row.alternatives.len() <= 5, "{}: {row:?}", method.name);
         }
         let other = trained.model("no-tags");
-        let error = Hashtags.predict(&corpus, &other, &back, &options(), &Silent::default()).expect_err("another model");
+        let error =
+            Hashtags.predict(&corpus, &other, &back, &options(), &Silent::default()).expect_err("another model");
         assert!(error.way_out().is_some());
     }
 }
@@ -159,7 +162,11 @@ fn bad_input_says_what_to_do() {
             posts.iter().map(|p| format!("{}\n", serde_json::json!({ "id": p.id, "text": p.text }))).collect();
         std::fs::write(folder.join("posts.jsonl"), lines).expect("posts");
         if parts {
-            let rows: String = posts.iter().enumerate().map(|(i, p)| format!("{},{}\n", p.id, if i % 2 == 0 { "train" } else { "dev" })).collect();
+            let rows: String = posts
+                .iter()
+                .enumerate()
+                .map(|(i, p)| format!("{},{}\n", p.id, if i % 2 == 0 { "train" } else { "dev" }))
+                .collect();
             std::fs::write(folder.join("splits.csv"), format!("post_id,split\n{rows}")).expect("parts");
         }
         let into = trained.folder.path().join(format!("{name}-corpus"));

@@ -39,11 +39,8 @@ fn states(plan: &Plan, x: &[f32], weights: &Weights) -> Saved {
     // W_hh h of the nodes one shorter: once for all children of a node.
     let mut products = Scratch::new(widest * 4 * h);
     let zeros = vec![0.0; 4 * h];
-    let mut saved = Saved {
-        gates: Scratch::new(nodes * 4 * h),
-        cells: Scratch::new(nodes * h),
-        states: Scratch::new(nodes * h),
-    };
+    let mut saved =
+        Saved { gates: Scratch::new(nodes * 4 * h), cells: Scratch::new(nodes * h), states: Scratch::new(nodes * h) };
     for depth in 0..tree.longest() {
         let here = tree.at(depth);
         let before = if depth > 0 { tree.at(depth - 1) } else { 0..0 };

@@ -158,8 +158,7 @@ mod tests {
     fn padded_rows_have_no_node() {
         let plan = Plan::padded(&OFFSETS, &TOKENS, Direction::Forward, 3);
         let (some, none) = (Some, None);
-        let expected =
-            [some(0), some(2), some(4), none, none, none, some(0), some(2), none, some(1), some(3), some(5)];
+        let expected = [some(0), some(2), some(4), none, none, none, some(0), some(2), none, some(1), some(3), some(5)];
         assert_eq!(nodes(&plan), expected);
     }
 

@@ -120,7 +120,10 @@ impl Network {
         let (shape, values) = self.run(workspace, shape, tensor)?;
         let &[_, channels, height, width] = shape.as_slice() else { return Err("the encoder has no map".to_owned()) };
         let regions = height * width;
-        Ok((0..regions).flat_map(|at| (0..channels).map(move |c| (at, c))).map(|(at, c)| values[c * regions + at]).collect())
+        Ok((0..regions)
+            .flat_map(|at| (0..channels).map(move |c| (at, c)))
+            .map(|(at, c)| values[c * regions + at])
+            .collect())
     }
 }
 

@@ -109,7 +109,11 @@ pub fn mean_rows(x: Tensor<2>, members: &Arc<Ragged<u32>>) -> Tensor<2> {
 /// If the last of `runs` is not n.
 pub fn attend_runs(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
     assert_eq!(runs.last(), Some(&rows.dims()[0]), "the runs cover all rows");
-    if has_kernels(&rows.device()) { runs::attend_runs(rows, scores, runs) } else { ordinary::attend_runs(rows, scores, runs) }
+    if has_kernels(&rows.device()) {
+        runs::attend_runs(rows, scores, runs)
+    } else {
+        ordinary::attend_runs(rows, scores, runs)
+    }
 }
 
 /// Loss of a softmax over classes where row `i` of x has the right classes `labels.get(i)`: the mean over rows of the sum of

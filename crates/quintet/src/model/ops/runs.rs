@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::custom::{CustomOp, Output, apply, input};
 
-/// See [`super::attend`].
+/// See [`super::attend_runs`].
 pub fn attend_runs(rows: Tensor<2>, scores: Tensor<2>, runs: &Arc<Vec<usize>>) -> Tensor<2> {
     let dim = rows.dims()[1];
     apply(AttendRuns { dim, runs: Arc::clone(runs) }, [input(rows), input(scores)])

@@ -189,8 +189,10 @@ mod tests {
 
     #[test]
     fn candidates_are_ordered_by_count_then_name() {
-        let cases: Vec<Case> =
-            [("a", &["x", "y"][..]), ("b", &["y", "X"]), ("c", &["b", "a"])].iter().filter_map(|(a, t)| Case::of(&post(a, "", t))).collect();
+        let cases: Vec<Case> = [("a", &["x", "y"][..]), ("b", &["y", "X"]), ("c", &["b", "a"])]
+            .iter()
+            .filter_map(|(a, t)| Case::of(&post(a, "", t)))
+            .collect();
         let candidates = Candidates::of(&cases);
         let tags: Vec<(&str, u32)> = candidates.tags.iter().map(|(tag, n)| (tag.as_str(), *n)).collect();
         assert_eq!(tags, [("x", 2), ("y", 2), ("a", 1), ("b", 1)]);
@@ -200,8 +202,14 @@ mod tests {
 
     #[test]
     fn training_posts_are_kept_from_what_a_new_post_would_not_see() {
-        let texts = [("a", "one two three four five"), ("a", "six seven"), ("b", "one two three four five #y"), ("b", "eight nine")];
-        let train: Vec<Case> = texts.iter().filter_map(|(author, text)| Case::of(&post(author, text, &["y"]))).collect();
+        let texts = [
+            ("a", "one two three four five"),
+            ("a", "six seven"),
+            ("b", "one two three four five #y"),
+            ("b", "eight nine"),
+        ];
+        let train: Vec<Case> =
+            texts.iter().filter_map(|(author, text)| Case::of(&post(author, text, &["y"]))).collect();
         let strangers = Apart::new(&train, ["c"]);
         let hidden = |apart: &Apart| (0..4).map(|b| apart.hidden(0, b)).collect::<Vec<_>>();
         assert_eq!(hidden(&strangers), [true, true, true, false]);

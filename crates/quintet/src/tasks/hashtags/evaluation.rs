@@ -130,8 +130,11 @@ pub fn evaluate(
             },
         ));
     }
-    let known: Vec<(usize, usize)> =
-        cases.asking.iter().map(|case| (case.tags.iter().filter(|t| candidates.position(t).is_some()).count(), case.tags.len())).collect();
+    let known: Vec<(usize, usize)> = cases
+        .asking
+        .iter()
+        .map(|case| (case.tags.iter().filter(|t| candidates.position(t).is_some()).count(), case.tags.len()))
+        .collect();
     let chance = TagSummary::chance(&known, candidates.len());
     lines.extend(lines_of("chance", Role::Trivial, known.len(), &chance, &[]));
     // One table a kind of figure, the methods in their order in each.
@@ -153,8 +156,12 @@ pub fn evaluate(
 /// Why a method may stay silent on a post; `None` if it can say nothing about any: then it is left out.
 fn says_something(method: Method, asking: &[Case]) -> Option<&'static str> {
     match method.name {
-        "same-author" => asking.iter().any(|case| case.author().is_some()).then_some("of authors without training posts"),
-        "same-place" => asking.iter().any(|case| case.place().is_some()).then_some("without a place known from training"),
+        "same-author" => {
+            asking.iter().any(|case| case.author().is_some()).then_some("of authors without training posts")
+        }
+        "same-place" => {
+            asking.iter().any(|case| case.place().is_some()).then_some("without a place known from training")
+        }
         "text-neighbours" => Some("without a known word"),
         _ => Some("with nothing to go by"),
     }

@@ -28,7 +28,11 @@ pub const METHODS: [Method; 7] = [
         role: Role::Paper,
         about: "training tags by the largest cosine with any component of the post",
     },
-    Method { name: "co-attention", role: Role::Baseline, about: "image regions and text attended to together (Zhang et al. 2017)" },
+    Method {
+        name: "co-attention",
+        role: Role::Baseline,
+        about: "image regions and text attended to together (Zhang et al. 2017)",
+    },
     Method { name: "text-neighbours", role: Role::Trivial, about: "votes of the nearest training texts by tf-idf" },
     Method { name: "same-author", role: Role::Trivial, about: "the author's tags in the training part" },
     Method { name: "same-place", role: Role::Trivial, about: "the place's tags in the training part" },
@@ -127,7 +131,8 @@ pub fn fit(setting: Setting, method: Method, training: &Training) -> Result<(Lea
         }
         "co-attention" => {
             let settings = baseline::Settings::of(setting.options)?;
-            let (learned, trained) = baseline::fit(setting.source(), cases, dev, candidates, &settings, setting.progress)?;
+            let (learned, trained) =
+                baseline::fit(setting.source(), cases, dev, candidates, &settings, setting.progress)?;
             history = trained;
             Knowledge::CoAttention(Box::new(learned))
         }

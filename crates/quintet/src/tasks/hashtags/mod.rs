@@ -19,7 +19,6 @@ pub mod ours;
 pub mod text_index;
 pub mod trivial;
 
-
 use super::predictions::Answer;
 use super::saved::Header;
 use super::{Method, Options, Prediction, Predictions, Saved, Task, TaskReport, Unit, inputs};
@@ -118,12 +117,7 @@ impl Task for Hashtags {
                 });
             }
         }
-        Ok(Predictions {
-            task: self.name().into(),
-            method: saved.header.method.clone(),
-            unit: Unit::Post,
-            rows,
-        })
+        Ok(Predictions { task: self.name().into(), method: saved.header.method.clone(), unit: Unit::Post, rows })
     }
 }
 

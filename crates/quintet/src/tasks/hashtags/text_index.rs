@@ -80,9 +80,7 @@ impl TextIndex {
 pub fn best(scores: &[f32], k: usize, allowed: impl Fn(usize) -> bool) -> Vec<Hit> {
     // `hidden` costs more than a comparison: the order first, then as many as are needed.
     let mut order: Vec<u32> = (0..scores.len() as u32).filter(|&at| scores[at as usize] > 0.0).collect();
-    let by_score = |a: &u32, b: &u32| {
-        scores[*b as usize].total_cmp(&scores[*a as usize]).then_with(|| a.cmp(b))
-    };
+    let by_score = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then_with(|| a.cmp(b));
     let mut found = Vec::with_capacity(k);
     // Hidden posts may take places: look a little further, and everywhere if that is not enough.
     let mut looked = (2 * k + 64).min(order.len());

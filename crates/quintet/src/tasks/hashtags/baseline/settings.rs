@@ -110,7 +110,9 @@ impl Settings {
             return Err(Error::config(format!("`{name}` is 0")).help("give 1 or more"));
         }
         if !(0.0..1.0).contains(&settings.dropout) {
-            return Err(Error::config(format!("`{}` is {}", NAMES[4], settings.dropout)).help("give 0 or more, below 1"));
+            return Err(
+                Error::config(format!("`{}` is {}", NAMES[4], settings.dropout)).help("give 0 or more, below 1")
+            );
         }
         if !(settings.learning_rate > 0.0 && settings.learning_rate.is_finite()) {
             return Err(Error::config(format!("`{}` is {}", NAMES[5], settings.learning_rate)).help("give more than 0"));

@@ -112,8 +112,7 @@ impl Trainer {
         // Moved, not cloned: a clone would share the weights' memory.
         let network = std::mem::replace(&mut self.network, CoAttention::hollow(&self.device));
         let moments = &mut self.moments;
-        self.network =
-            params::edit(network, |at, _, values| moments[at].update(values, &gradients[at], &adam));
+        self.network = params::edit(network, |at, _, values| moments[at].update(values, &gradients[at], &adam));
         loss
     }
 
@@ -213,8 +212,7 @@ pub fn train(
             }
             let tags = Arc::new(lists(&train.tags, posts));
             let dropout = dropout(settings, trainer.steps, posts.len());
-            let loss =
-                rayon::scope(|_| trainer.step(&train.batch(posts), &tags, dropout, settings.learning_rate));
+            let loss = rayon::scope(|_| trainer.step(&train.batch(posts), &tags, dropout, settings.learning_rate));
             sum += loss * posts.len() as f64;
             task.advance(posts.len() as u64);
         }

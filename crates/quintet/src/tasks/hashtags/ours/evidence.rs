@@ -254,7 +254,16 @@ impl Ours {
 /// What a kind of evidence is called.
 fn name(kind: usize) -> String {
     const NAMES: [&str; PLAIN] = [
-        "frequency", "words", "ln words", "texts' sum", "texts' share", "ln texts' share", "author", "ln author", "place", "ln place",
+        "frequency",
+        "words",
+        "ln words",
+        "texts' sum",
+        "texts' share",
+        "ln texts' share",
+        "author",
+        "ln author",
+        "place",
+        "ln place",
     ];
     const OF_EACH: [&str; EACH] = ["sum", "share", "ln share", "cosine"];
     match kind.checked_sub(PLAIN) {

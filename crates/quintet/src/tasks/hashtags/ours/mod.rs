@@ -54,8 +54,7 @@ impl TagVectors {
             .map(|(tag, _)| Post { id: tag.clone(), hashtags: vec![tag.clone()], ..Post::default() })
             .collect();
         let nobody = InferredUsers::default();
-        let dataset =
-            model.fitted.numbers_with(corpus, &posts, &Default::default(), &nobody, &mut None, progress)?;
+        let dataset = model.fitted.numbers_with(corpus, &posts, &Default::default(), &nobody, &mut None, progress)?;
         let indices: Vec<usize> = (0..dataset.len()).collect();
         let vectors = embed::embed_posts(model, &dataset, &indices, &[Component::Hashtags], progress)?;
         let dim = vectors.dim;
