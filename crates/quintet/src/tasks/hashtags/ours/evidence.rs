@@ -61,6 +61,8 @@ pub struct Ours {
     texts: TextIndex,
     /// Per candidate: training posts whose text spells it, and those of them that have it.
     spelt: Vec<[u32; 2]>,
+    /// How often a spelt tag is one, over all candidates.
+    mean_spelt: f32,
     authors: BTreeMap<String, Vec<u32>>,
     places: BTreeMap<String, Vec<u32>>,
     vectors: Embeddings,
@@ -68,8 +70,14 @@ pub struct Ours {
     ranker: Ranker,
 }
 
-/// The nearest training posts in the joint space, per component of [`SPACE`] and post.
-type Near = Vec<Vec<Vec<(u32, f32)>>>;
+/// What is nearest in the joint space, per component of [`SPACE`] and post.
+#[derive(Default)]
+struct Near {
+    /// Training posts with their cosines.
+    posts: Vec<Vec<(u32, f32)>>,
+    /// Candidates.
+    tags: Vec<Vec<Hit>>,
+}
 
 /// A training post's number if it is one, and what is hidden from it.
 #[derive(Clone, Copy)]
@@ -107,6 +115,7 @@ impl Ours {
             tags: candidates.of_cases(train),
             texts: TextIndex::new(train.iter().map(|case| case.words.as_slice())),
             spelt: vec![[0; 2]; candidates.len()],
+            mean_spelt: 0.0,
             authors: by(Case::author),
             places: by(Case::place),
             vectors,
@@ -120,6 +129,8 @@ impl Ours {
                 counts[1] += u32::from(ours.tags.get(post).contains(&tag));
             }
         }
+        let [posts, right] = ours.spelt.iter().fold([0u64; 2], |[a, b], [p, r]| [a + u64::from(*p), b + u64::from(*r)]);
+        ours.mean_spelt = right as f32 / posts.max(1) as f32;
         let mut taught: Vec<usize> = (0..train.len()).collect();
         Rng::new(seed, &[label("hashtags/ours")]).shuffle(&mut taught);
         taught.truncate(TAUGHT);
@@ -153,9 +164,9 @@ impl Ours {
         format!("weights learned from training posts: {}", weights.join(", "))
     }
 
-    /// The `k` nearest training posts to each post in each component.
-    fn near(&self, vectors: &Embeddings, k: usize) -> Near {
-        let mut near = vec![Vec::new(); SPACE.len()];
+    /// The `k` nearest training posts to each post in each component, and the nearest candidates.
+    fn near(&self, vectors: &Embeddings, k: usize) -> [Near; SPACE.len()] {
+        let mut near: [Near; SPACE.len()] = Default::default();
         for (at, component) in SPACE.into_iter().enumerate().filter(|(_, c)| self.components.contains(c)) {
             // A vector may be shared by posts; its row says whose it is.
             let mut posts_of: Vec<Vec<u32>> = vec![Vec::new(); self.vectors.vectors[component].len()];
@@ -173,7 +184,8 @@ impl Ours {
                 NONE => Vec::new(),
                 row => hits.of(row as usize).iter().flat_map(posts).collect(),
             };
-            near[at] = vectors.rows[component].iter().map(of).collect();
+            near[at].posts = vectors.rows[component].iter().map(of).collect();
+            near[at].tags = self.tag_vectors.nearest(vectors, component, POOL);
         }
         near
     }
@@ -184,7 +196,7 @@ impl Ours {
         case: &Case,
         post: usize,
         vectors: &Embeddings,
-        near: &Near,
+        near: &[Near; SPACE.len()],
         hidden: Hidden,
         candidates: &Candidates,
     ) -> Pool {
@@ -195,7 +207,7 @@ impl Ours {
                 posts -= 1.0;
                 right -= f32::from(u8::from(self.tags.get(own).contains(&tag)));
             }
-            let rate = (right + PRIOR * self.mean_spelt()) / (posts + PRIOR);
+            let rate = (right + PRIOR * self.mean_spelt) / (posts + PRIOR);
             builder.set(tag, 1, rate);
             builder.set(tag, 2, logarithm(rate));
         }
@@ -211,26 +223,37 @@ impl Ours {
                 builder.set(tag, kind + 1, logarithm(share));
             }
         }
-        for (at, component) in SPACE.into_iter().enumerate() {
-            if let Some(posts) = near[at].get(post) {
+        for (at, near) in near.iter().enumerate() {
+            if let Some(posts) = near.posts.get(post) {
                 let seen = posts.iter().filter(|(other, _)| !hidden.hides(*other as usize)).take(NEIGHBOURS);
                 let weighed = seen.map(|&(other, cosine)| (other, (8.0 * (cosine - 1.0)).exp()));
                 builder.votes(&votes(weighed, &self.tags), PLAIN + at * EACH);
             }
-            if let Some(vector) = vectors.vector(component, post).filter(|_| self.components.contains(&component)) {
-                for hit in topk::top_k(vector, &self.tag_vectors.values, self.tag_vectors.dim, POOL).of(0) {
-                    builder.row(hit.index);
-                }
-            }
+            near.tags.get(post).into_iter().flatten().for_each(|hit| {
+                builder.row(hit.index);
+            });
         }
-        self.finish(builder, post, vectors, candidates)
+        self.finish(builder, post, vectors, hidden, candidates)
     }
 
     /// Adds what is known of every tag of the pool: frequency and cosines.
-    fn finish(&self, builder: Builder, post: usize, vectors: &Embeddings, candidates: &Candidates) -> Pool {
+    fn finish(
+        &self,
+        builder: Builder,
+        post: usize,
+        vectors: &Embeddings,
+        hidden: Hidden,
+        candidates: &Candidates,
+    ) -> Pool {
+        let own = hidden.0.map_or(&[][..], |(own, _)| self.tags.get(own));
         let mut pool = Pool::default();
         for (tag, mut row) in builder.0 {
-            row[0] = (candidates.tags[tag as usize].1 as f32).ln();
+            // A tag that no other post has would be no candidate, were the post unknown.
+            let count = candidates.tags[tag as usize].1 - u32::from(own.contains(&tag));
+            if count == 0 {
+                continue;
+            }
+            row[0] = (count as f32).ln();
             for (at, component) in SPACE.into_iter().enumerate().filter(|(_, c)| self.components.contains(c)) {
                 if let Some(vector) = vectors.vector(component, post) {
                     let cosine = self.tag_vectors.cosine(tag, vector);
@@ -242,12 +265,6 @@ impl Ours {
             pool.evidence.extend(row);
         }
         pool
-    }
-
-    /// How often a spelt tag is one, over all candidates.
-    fn mean_spelt(&self) -> f32 {
-        let [posts, right] = self.spelt.iter().fold([0u64; 2], |[a, b], [p, r]| [a + u64::from(*p), b + u64::from(*r)]);
-        right as f32 / posts.max(1) as f32
     }
 }
 
