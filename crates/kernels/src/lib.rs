@@ -1,7 +1,7 @@
 //! Numbers, fast: the only home of SIMD and `unsafe`.
 //!
 //! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
-//! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`gru`], [`lstm`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
 //! - [`conv`]: the layers of convolutional networks, forwards;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
 //! - [`skipgram`], [`window`]: the inner steps of word and user vectors; [`rows`]: rows of a table and their changes;
@@ -19,6 +19,7 @@ pub mod conv;
 pub mod gru;
 mod lanes;
 pub mod linear;
+pub mod lstm;
 mod math;
 pub mod matmul;
 pub mod norm;

@@ -5,14 +5,17 @@
 //! 1. [`ranks`]: the rank of the best right answer of a query, and recall@k, median and mean reciprocal rank over queries;
 //! 2. [`chance`]: what the same figures are for a random order of the candidates, computed, not simulated;
 //! 3. [`bootstrap`]: percentile intervals over queries;
-//! 4. [`spread`]: mean and standard deviation over seeds.
+//! 4. [`spread`]: mean and standard deviation over seeds;
+//! 5. [`tags`]: precision, recall, F1 and hits of lists of recommended tags.
 
 pub mod bootstrap;
 pub mod chance;
 pub mod ranks;
 pub mod spread;
+pub mod tags;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use chance::{Chance, Draw};
 pub use ranks::{CUTS, Summary, rank_of_best, recall_at};
 pub use spread::Spread;
+pub use tags::TagSummary;

@@ -9,6 +9,7 @@
 //! - [`predictions`]: the table that `predict` writes, a row per post or author;
 //! - [`report`]: figures of methods side by side, and several reports (seeds) in one table.
 
+pub mod hashtags;
 pub mod inputs;
 pub mod predictions;
 pub mod report;
@@ -171,7 +172,7 @@ pub trait Task: Sync {
 
 /// Every task with this face.
 pub fn tasks() -> &'static [&'static dyn Task] {
-    &[]
+    &[&hashtags::Hashtags]
 }
 
 /// The task called `name`.
