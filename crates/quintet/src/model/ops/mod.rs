@@ -6,15 +6,20 @@
 mod custom;
 mod gru;
 mod linear;
+mod lstm;
 pub mod ordinary;
 mod rows;
 mod texts;
+mod windows;
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
+pub use lstm::Readings;
+pub use quintet_kernels::lstm::Direction;
 pub use texts::Texts;
+pub use windows::Windows;
 
 use crate::config::Precision;
 use crate::features::Ragged;
@@ -48,6 +53,54 @@ pub fn gru_last(rows: Tensor<2>, texts: &Arc<Texts>, weights: GruWeights) -> Ten
         gru::gru_last(rows, texts, weights)
     } else {
         ordinary::gru_last(rows, texts, weights)
+    }
+}
+
+/// Weights of an LSTM in PyTorch's layout (gate order i, f, g, o; two biases).
+#[derive(Clone, Debug)]
+pub struct LstmWeights {
+    /// `[4 * hidden, input]`.
+    pub input: Tensor<2>,
+    /// `[4 * hidden, hidden]`.
+    pub hidden: Tensor<2>,
+    /// `[4 * hidden]`.
+    pub input_bias: Tensor<1>,
+    /// `[4 * hidden]`.
+    pub hidden_bias: Tensor<1>,
+}
+
+/// States of a one-layer LSTM after every token of every sequence, from a zero state.
+///
+/// `rows`: one input row per distinct token, `[readings.distinct().len(), input]`.
+/// Returns `[readings.rows(), hidden]`.
+pub fn lstm_all(rows: Tensor<2>, readings: &Arc<Readings>, weights: LstmWeights) -> Tensor<2> {
+    if has_kernels(&rows.device()) {
+        lstm::lstm_all(rows, readings, weights)
+    } else {
+        ordinary::lstm_all(rows, readings, weights)
+    }
+}
+
+/// A convolution over three neighbours, ReLU, and the largest value in a sliding window, channel by channel.
+///
+/// The convolution is the sum of what the left neighbour's state adds, `left` `[texts * length, channels]`, what the token
+/// itself adds, `own` `[rows, channels]` by the tokens of `windows`, and what the right neighbour's state adds, `right`.
+/// Returns `[texts * windows.count(), channels]`.
+pub fn sliding_max(left: Tensor<2>, own: Tensor<2>, right: Tensor<2>, windows: &Arc<Windows>) -> Tensor<2> {
+    if has_kernels(&own.device()) {
+        windows::sliding_max(left, own, right, windows)
+    } else {
+        ordinary::sliding_max(left, own, right, windows)
+    }
+}
+
+/// Mean of the rows of each text, weighted by a softmax over `query . tanh(key)`: rows `[texts * length, c]`, keys
+/// `[texts * length, d]`, query `[d]`; returns `[texts, c]`.
+pub fn attend(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+    if has_kernels(&rows.device()) {
+        windows::attend(rows, keys, query, length)
+    } else {
+        ordinary::attend(rows, keys, query, length)
     }
 }
 
@@ -144,6 +197,54 @@ mod tests {
             inputs,
             |x| gru_last(x[0].clone(), &texts, weights(x)),
             |x| ordinary::gru_last(x[0].clone(), &texts, weights(x)),
+        );
+    }
+
+    #[test]
+    fn lstm_agrees() {
+        let mut rng = Rng::new(4, &[]);
+        let mut tokens = Ragged::default();
+        for text in 0..11usize {
+            tokens.push((0..text * 5 % 9).map(|t| (text * text * 31 + t * 17) as u32 % 40));
+        }
+        let (e, h) = (12, 20);
+        for direction in [Direction::Forward, Direction::Backward] {
+            for readings in [Readings::packed(&tokens, direction), Readings::padded(&tokens, direction, 10)] {
+                let readings = Arc::new(readings);
+                let shapes = [[readings.distinct().len(), e], [4 * h, e], [4 * h, h], [1, 4 * h], [1, 4 * h]];
+                let inputs = shapes.map(|shape| random(&mut rng, shape));
+                let weights = |[_, w, u, bw, bu]: [Tensor<2>; 5]| LstmWeights {
+                    input: w,
+                    hidden: u,
+                    input_bias: bias(bw),
+                    hidden_bias: bias(bu),
+                };
+                same(
+                    inputs,
+                    |x| lstm_all(x[0].clone(), &readings, weights(x)),
+                    |x| ordinary::lstm_all(x[0].clone(), &readings, weights(x)),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn windows_and_attention_agree() {
+        let mut rng = Rng::new(5, &[]);
+        let (texts, length, channels) = (3, 14, 21);
+        let tokens = (0..texts * length).map(|i| (i * i % 5) as u32).collect();
+        let windows = Arc::new(Windows::new(tokens, length, 4));
+        let inputs = [[texts * length, channels], [5, channels], [texts * length, channels]];
+        same(
+            inputs.map(|shape| random(&mut rng, shape)),
+            |[l, o, r]| sliding_max(l, o, r, &windows),
+            |[l, o, r]| ordinary::sliding_max(l, o, r, &windows),
+        );
+        let inputs = [[texts * length, channels], [texts * length, 8], [1, 8]];
+        same(
+            inputs.map(|shape| random(&mut rng, shape)),
+            |[x, k, q]| attend(x, k, bias(q), length),
+            |[x, k, q]| ordinary::attend(x, k, bias(q), length),
         );
     }
 
