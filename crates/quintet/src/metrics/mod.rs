@@ -5,14 +5,18 @@
 //! 1. [`ranks`]: the rank of the best right answer of a query, and recall@k, median and mean reciprocal rank over queries;
 //! 2. [`chance`]: what the same figures are for a random order of the candidates, computed, not simulated;
 //! 3. [`bootstrap`]: percentile intervals over queries;
-//! 4. [`spread`]: mean and standard deviation over seeds.
+//! 4. [`spread`]: mean and standard deviation over seeds;
+//! 6. [`classification`]: accuracy and macro-F1 of several classes; [`geo`]: distances in kilometres.
 
 pub mod bootstrap;
 pub mod chance;
+pub mod classification;
+pub mod geo;
 pub mod ranks;
 pub mod spread;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use chance::{Chance, Draw};
+pub use classification::{Classification, ClassificationIntervals, Confusion};
 pub use ranks::{CUTS, Summary, rank_of_best, recall_at};
 pub use spread::Spread;

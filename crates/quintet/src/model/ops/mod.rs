@@ -96,11 +96,11 @@ pub fn sliding_max(left: Tensor<2>, own: Tensor<2>, right: Tensor<2>, windows: &
 
 /// Mean of the rows of each text, weighted by a softmax over `query . tanh(key)`: rows `[texts * length, c]`, keys
 /// `[texts * length, d]`, query `[d]`; returns `[texts, c]`.
-pub fn attend(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+pub fn attend_by_query(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
     if has_kernels(&rows.device()) {
-        windows::attend(rows, keys, query, length)
+        windows::attend_by_query(rows, keys, query, length)
     } else {
-        ordinary::attend(rows, keys, query, length)
+        ordinary::attend_by_query(rows, keys, query, length)
     }
 }
 
@@ -243,8 +243,8 @@ mod tests {
         let inputs = [[texts * length, channels], [texts * length, 8], [1, 8]];
         same(
             inputs.map(|shape| random(&mut rng, shape)),
-            |[x, k, q]| attend(x, k, bias(q), length),
-            |[x, k, q]| ordinary::attend(x, k, bias(q), length),
+            |[x, k, q]| attend_by_query(x, k, bias(q), length),
+            |[x, k, q]| ordinary::attend_by_query(x, k, bias(q), length),
         );
     }
 

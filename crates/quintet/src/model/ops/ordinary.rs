@@ -99,8 +99,8 @@ pub fn sliding_max(left: Tensor<2>, own: Tensor<2>, right: Tensor<2>, windows: &
     Tensor::cat(stacked, 3).max_dim(3).reshape([texts * windows.count(), channels])
 }
 
-/// See [`super::attend`].
-pub fn attend(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+/// See [`super::attend_by_query`].
+pub fn attend_by_query(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
     let [n, c] = rows.dims();
     let scores = (keys.tanh() * query.unsqueeze::<2>()).sum_dim(1).reshape([n / length, length]);
     let weights: Tensor<3> = softmax(scores, 1).unsqueeze_dim(2);

@@ -98,8 +98,8 @@ impl CustomOp<3> for SlidingMax {
     }
 }
 
-/// See [`super::attend`].
-pub fn attend(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+/// See [`super::attend_by_query`].
+pub fn attend_by_query(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
     let ([n, c], [_, d]) = (rows.dims(), keys.dims());
     apply(Attend { n, c, d, length }, [input(rows), input(keys), input(query)])
 }
