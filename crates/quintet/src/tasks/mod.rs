@@ -10,10 +10,14 @@
 //! - [`report`]: figures of methods side by side, and several reports (seeds) in one table.
 
 pub mod inputs;
+pub mod linear;
+pub mod location;
+pub mod ngrams;
 pub mod predictions;
 pub mod report;
 pub mod retrieval;
 pub mod saved;
+pub mod sparse;
 
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +175,7 @@ pub trait Task: Sync {
 
 /// Every task with this face.
 pub fn tasks() -> &'static [&'static dyn Task] {
-    &[]
+    &[&location::Location]
 }
 
 /// The task called `name`.
