@@ -2,6 +2,7 @@
 //!
 //! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
 //! - [`gru`], [`lstm`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`sliding`], [`attention`]: a window of neighbours with its maximum, a weighted mean of rows, both passes;
 //! - [`conv`]: the layers of convolutional networks, forwards;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
 //! - [`skipgram`], [`window`]: the inner steps of word and user vectors; [`rows`]: rows of a table and their changes;
@@ -15,6 +16,7 @@
 //! panic with a message that names them.
 
 pub mod adam;
+pub mod attention;
 pub mod conv;
 pub mod gru;
 mod lanes;
@@ -29,6 +31,7 @@ pub mod rows;
 pub mod scratch;
 mod simd;
 pub mod skipgram;
+pub mod sliding;
 pub mod sums;
 mod threads;
 pub mod topk;

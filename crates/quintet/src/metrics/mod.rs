@@ -6,16 +6,20 @@
 //! 2. [`chance`]: what the same figures are for a random order of the candidates, computed, not simulated;
 //! 3. [`bootstrap`]: percentile intervals over queries;
 //! 4. [`spread`]: mean and standard deviation over seeds;
-//! 5. [`tags`]: precision, recall, F1 and hits of lists of recommended tags.
+//! 5. [`tags`]: precision, recall, F1 and hits of lists of recommended tags;
+//! 6. [`classification`]: accuracy and macro-F1 of several classes; [`geo`]: distances in kilometres.
 
 pub mod bootstrap;
 pub mod chance;
+pub mod classification;
+pub mod geo;
 pub mod ranks;
 pub mod spread;
 pub mod tags;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use chance::{Chance, Draw};
+pub use classification::{Classification, ClassificationIntervals, Confusion};
 pub use ranks::{CUTS, Summary, rank_of_best, recall_at};
 pub use spread::Spread;
 pub use tags::TagSummary;

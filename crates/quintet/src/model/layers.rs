@@ -19,8 +19,8 @@ pub struct Init<'a> {
 }
 
 impl Init<'_> {
-    /// Uniform in [-bound, bound).
-    fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
+    /// Uniform in [-bound, bound), by the name of the weight.
+    pub(crate) fn uniform<const D: usize>(&self, name: &str, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
         let mut rng = Rng::new(self.seed, &[label("weights"), label(name)]);
         let values = (0..shape.iter().product()).map(|_| rng.uniform(-bound as f32, bound as f32)).collect();
         self.values(shape, values)
@@ -31,7 +31,8 @@ impl Init<'_> {
         self.uniform(name, [outputs, inputs], (6.0 / (inputs + outputs) as f64).sqrt())
     }
 
-    fn values<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<D>> {
+    /// Given values.
+    pub(crate) fn values<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<D>> {
         Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), self.device))
     }
 

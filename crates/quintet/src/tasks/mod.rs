@@ -11,10 +11,14 @@
 
 pub mod hashtags;
 pub mod inputs;
+pub mod linear;
+pub mod location;
+pub mod ngrams;
 pub mod predictions;
 pub mod report;
 pub mod retrieval;
 pub mod saved;
+pub mod sparse;
 
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +176,7 @@ pub trait Task: Sync {
 
 /// Every task with this face.
 pub fn tasks() -> &'static [&'static dyn Task] {
-    &[&hashtags::Hashtags]
+    &[&hashtags::Hashtags, &location::Location]
 }
 
 /// The task called `name`.

@@ -12,6 +12,7 @@ pub mod ordinary;
 mod rows;
 mod runs;
 mod texts;
+mod windows;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use burn::tensor::{Device, Tensor};
 pub use lstm::Readings;
 pub use quintet_kernels::lstm::Direction;
 pub use texts::Texts;
+pub use windows::Windows;
 
 use crate::config::Precision;
 use crate::features::Ragged;
@@ -78,6 +80,29 @@ pub fn lstm_all(rows: Tensor<2>, readings: &Arc<Readings>, weights: LstmWeights)
         lstm::lstm_all(rows, readings, weights)
     } else {
         ordinary::lstm_all(rows, readings, weights)
+    }
+}
+
+/// A convolution over three neighbours, ReLU, and the largest value in a sliding window, channel by channel.
+///
+/// The convolution is the sum of what the left neighbour's state adds, `left` `[texts * length, channels]`, what the token
+/// itself adds, `own` `[rows, channels]` by the tokens of `windows`, and what the right neighbour's state adds, `right`.
+/// Returns `[texts * windows.count(), channels]`.
+pub fn sliding_max(left: Tensor<2>, own: Tensor<2>, right: Tensor<2>, windows: &Arc<Windows>) -> Tensor<2> {
+    if has_kernels(&own.device()) {
+        windows::sliding_max(left, own, right, windows)
+    } else {
+        ordinary::sliding_max(left, own, right, windows)
+    }
+}
+
+/// Mean of the rows of each text, weighted by a softmax over `query . tanh(key)`: rows `[texts * length, c]`, keys
+/// `[texts * length, d]`, query `[d]`; returns `[texts, c]`.
+pub fn attend_by_query(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+    if has_kernels(&rows.device()) {
+        windows::attend_by_query(rows, keys, query, length)
+    } else {
+        ordinary::attend_by_query(rows, keys, query, length)
     }
 }
 
@@ -227,6 +252,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn windows_and_attention_agree() {
+        let mut rng = Rng::new(5, &[]);
+        let (texts, length, channels) = (3, 14, 21);
+        let tokens = (0..texts * length).map(|i| (i * i % 5) as u32).collect();
+        let windows = Arc::new(Windows::new(tokens, length, 4));
+        let inputs = [[texts * length, channels], [5, channels], [texts * length, channels]];
+        same(
+            inputs.map(|shape| random(&mut rng, shape)),
+            |[l, o, r]| sliding_max(l, o, r, &windows),
+            |[l, o, r]| ordinary::sliding_max(l, o, r, &windows),
+        );
+        let inputs = [[texts * length, channels], [texts * length, 8], [1, 8]];
+        same(
+            inputs.map(|shape| random(&mut rng, shape)),
+            |[x, k, q]| attend_by_query(x, k, bias(q), length),
+            |[x, k, q]| ordinary::attend_by_query(x, k, bias(q), length),
+        );
     }
 
     #[test]

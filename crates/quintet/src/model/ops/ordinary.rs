@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use burn::tensor::activation::{log_softmax, sigmoid, softmax};
+use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{EPSILON, GruWeights, LstmWeights, Readings, Texts};
+use super::{EPSILON, GruWeights, LstmWeights, Readings, Texts, Windows};
 use crate::features::Ragged;
 
 /// See [`super::gru_last`]; equations as PyTorch states them (`vsepp.md` section 1).
@@ -81,6 +81,30 @@ pub fn lstm_all(rows: Tensor<2>, readings: &Readings, weights: LstmWeights) -> T
     }
     states.push(zeros(1));
     Tensor::cat(states, 0).select(0, indices(place.iter().map(|row| row.unwrap_or(rows as u32)), &device))
+}
+
+/// See [`super::sliding_max`].
+pub fn sliding_max(left: Tensor<2>, own: Tensor<2>, right: Tensor<2>, windows: &Windows) -> Tensor<2> {
+    let (texts, length, channels) = (windows.texts(), windows.length(), own.dims()[1]);
+    let (device, width) = (own.device(), windows.width());
+    let own = own.select(0, indices(windows.tokens().iter().copied(), &device)).reshape([texts, length, channels]);
+    let end = Tensor::<3>::zeros([texts, 1, channels], &device);
+    let side = |values: Tensor<2>, from: usize| {
+        values.reshape([texts, length, channels]).slice([0..texts, from..from + length - 1, 0..channels])
+    };
+    let sums = own + Tensor::cat(vec![end.clone(), side(left, 0)], 1) + Tensor::cat(vec![side(right, 1), end], 1);
+    let sums = relu(sums);
+    let shifted = (0..width).map(|k| sums.clone().slice([0..texts, k..k + windows.count(), 0..channels]));
+    let stacked: Vec<Tensor<4>> = shifted.map(|values| values.unsqueeze_dim(3)).collect();
+    Tensor::cat(stacked, 3).max_dim(3).reshape([texts * windows.count(), channels])
+}
+
+/// See [`super::attend_by_query`].
+pub fn attend_by_query(rows: Tensor<2>, keys: Tensor<2>, query: Tensor<1>, length: usize) -> Tensor<2> {
+    let [n, c] = rows.dims();
+    let scores = (keys.tanh() * query.unsqueeze::<2>()).sum_dim(1).reshape([n / length, length]);
+    let weights: Tensor<3> = softmax(scores, 1).unsqueeze_dim(2);
+    (rows.reshape([n / length, length, c]) * weights).sum_dim(1).reshape([n / length, c])
 }
 
 /// See [`super::linear`].
