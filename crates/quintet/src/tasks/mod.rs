@@ -4,16 +4,21 @@
 //! trait [`Task`]: `evaluate` measures every method of the task side by side, `fit` learns one method, `predict` applies it
 //! to posts it has never seen. What they share stands here:
 //!
+//! - [`linear`], [`sparse`], [`ngrams`]: logistic regression on n-grams, for methods that need it;
 //! - [`inputs`]: posts, parts, labels and joint vectors, from which every method starts;
 //! - [`saved`]: the file that `fit` writes and `predict` reads;
 //! - [`predictions`]: the table that `predict` writes, a row per post or author;
 //! - [`report`]: figures of methods side by side, and several reports (seeds) in one table.
 
+pub mod bots;
 pub mod inputs;
+pub mod linear;
+pub mod ngrams;
 pub mod predictions;
 pub mod report;
 pub mod retrieval;
 pub mod saved;
+pub mod sparse;
 
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +176,7 @@ pub trait Task: Sync {
 
 /// Every task with this face.
 pub fn tasks() -> &'static [&'static dyn Task] {
-    &[]
+    &[&bots::Bots]
 }
 
 /// The task called `name`.

@@ -19,11 +19,13 @@ pub struct NgramSettings {
     pub least: u32,
     /// Whether `A` and `a` are the same.
     pub lower_case: bool,
+    /// Plain counts in place of tf-idf rows of unit length.
+    pub counts: bool,
 }
 
 impl Default for NgramSettings {
     fn default() -> Self {
-        NgramSettings { characters: [2, 5], words: [1, 2], least: 3, lower_case: false }
+        NgramSettings { characters: [2, 5], words: [1, 2], least: 3, lower_case: false, counts: false }
     }
 }
 
@@ -68,7 +70,7 @@ impl Ngrams {
         self.hashes.is_empty()
     }
 
-    /// A row of unit length per text: `(1 + ln count) * idf` of its known n-grams.
+    /// A row per text: `(1 + ln count) * idf` of its known n-grams at unit length, or their counts.
     pub fn rows<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Sparse {
         let mut out = Sparse::new(self.len());
         for chunk in texts.chunks(CHUNK) {
@@ -86,12 +88,17 @@ impl Ngrams {
             match self.hashes[from..].binary_search(&hash) {
                 Ok(at) => {
                     from += at;
-                    row.push((from as u32, (1.0 + (count as f32).ln()) * self.idf[from]));
+                    let count = count as f32;
+                    let plain = self.settings.counts;
+                    row.push((from as u32, if plain { count } else { (1.0 + count.ln()) * self.idf[from] }));
                 }
                 Err(at) => from += at,
             }
         }
-        let length = row.iter().map(|(_, v)| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        if self.settings.counts {
+            return row;
+        }
+        let length = row.iter().map(|(_, v): &(u32, f32)| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         row.iter_mut().for_each(|(_, v)| *v = (f64::from(*v) / length) as f32);
         row
     }
@@ -144,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_weights_are_those_of_tf_idf() {
-        let settings = NgramSettings { characters: [0, 0], words: [1, 2], least: 1, lower_case: true };
+        let settings = NgramSettings { characters: [0, 0], words: [1, 2], least: 1, lower_case: true, counts: false };
         let grams = Ngrams::fit(&["a b a", "a c"], &settings);
         assert_eq!(grams.len(), 6, "a, b, c, a b, b a, a c");
         let idf = |n: f64| (3.0 / (1.0 + n)).ln() + 1.0;
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn characters_are_not_bytes_and_rare_ones_go() {
-        let settings = NgramSettings { characters: [2, 3], words: [0, 0], least: 2, lower_case: false };
+        let settings = NgramSettings { characters: [2, 3], words: [0, 0], least: 2, lower_case: false, counts: false };
         let grams = Ngrams::fit(&["äöü", "xäö", "q"], &settings);
         assert_eq!(grams.len(), 1, "only äö is in two texts");
         assert_eq!(grams.rows(&["", "äöäö"]).values, [1.0]);

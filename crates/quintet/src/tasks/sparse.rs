@@ -1,9 +1,10 @@
 //! Sparse matrices by rows and by columns, for features of which a row has few.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Compressed rows: row `i` has the columns `columns[offsets[i]..offsets[i + 1]]`, ascending, with `values` beside them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sparse {
     /// First position of each row, and the number of entries at the end.
     pub offsets: Vec<usize>,

@@ -12,7 +12,7 @@ const SHARED: usize = 3;
 
 /// The campaign of each unit of `units` (indices of its posts): units that have three equal texts (normalised, at least 20
 /// characters) in common with another are together, directly or through others. Units of a single post need one.
-pub fn of_units(posts: &[Post], units: &[Vec<usize>]) -> Vec<u32> {
+pub fn of_units(posts: &[Post], units: &[&[usize]]) -> Vec<u32> {
     let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
     for (unit, members) in units.iter().enumerate() {
         for &post in members.iter().filter(|&&p| posts[p].text.chars().count() >= LENGTH) {
@@ -74,6 +74,7 @@ mod tests {
             (from..posts.len()).collect::<Vec<usize>>()
         };
         let units = vec![unit(&[0, 1, 2], "a"), unit(&[0, 1, 3], "b"), unit(&[2, 1, 0], "c"), unit(&[3, 3, 3], "d")];
+        let units: Vec<&[usize]> = units.iter().map(Vec::as_slice).collect();
         assert_eq!(of_units(&posts, &units), [0, 1, 0, 3]);
     }
 
@@ -81,6 +82,6 @@ mod tests {
     fn posts_alone_join_by_one_text() {
         let post = |text: &str| Post { text: text.into(), ..Post::default() };
         let posts = [post("a text that is repeated"), post("A text that is repeated"), post("something else entirely")];
-        assert_eq!(of_units(&posts, &[vec![0], vec![1], vec![2]]), [0, 0, 2]);
+        assert_eq!(of_units(&posts, &[&[0], &[1], &[2]]), [0, 0, 2]);
     }
 }

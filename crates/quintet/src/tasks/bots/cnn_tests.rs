@@ -56,7 +56,7 @@ fn assert_close(what: &str, a: &Weights, b: &Weights) {
 fn forward_gradients_and_two_steps_are_those_of_pytorch() {
     let r: Reference = serde_json::from_str(include_str!("reference/text_cnn.json")).unwrap();
     let shape = Shape { dim: r.dim, rows: r.rows, windows: r.windows, maps: r.maps };
-    let x = TextCnn::pad(&shape, r.x.iter().map(Vec::as_slice));
+    let x = Batch::of(&shape, r.x.iter().map(Vec::as_slice));
     let mut adadelta = Adadelta::new(&shape, 0.95, 1e-6, r.max_norm);
     let mut network = TextCnn { shape, weights: r.start.into() };
     for step in r.steps {
@@ -79,7 +79,7 @@ fn gradients_are_slopes() {
     network.weights.tensors_mut().into_iter().flatten().for_each(|v| *v = rng.uniform(-1.0, 1.0));
     let items: Vec<Vec<f32>> = (0..5).map(|_| (0..12).map(|_| rng.uniform(-1.0, 1.0)).collect()).collect();
     let classes = [0, 1, 1, 0, 1];
-    let x = TextCnn::pad(&shape, items.iter().map(Vec::as_slice));
+    let x = Batch::of(&shape, items.iter().map(Vec::as_slice));
     let grads = network.backward(&x, None, &network.forward(&x, None), &classes);
     let step = 1e-2f32;
     for tensor in 0..grads.tensors().len() {

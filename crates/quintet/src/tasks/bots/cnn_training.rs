@@ -3,7 +3,7 @@
 use quintet_kernels::rng::{Rng, label};
 use serde::{Deserialize, Serialize};
 
-use super::cnn::{Adadelta, Shape, TextCnn, loss};
+use super::cnn::{Adadelta, Batch, Shape, TextCnn, loss};
 use super::folds;
 use crate::error::{Error, Result};
 use crate::metrics::Binary;
@@ -97,7 +97,7 @@ pub struct Curve {
 }
 
 /// One model a fold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CnnEnsemble {
     /// The models, in the order of their folds.
     pub models: Vec<TextCnn>,
@@ -221,7 +221,7 @@ fn one_epoch(
     }
     let mut total = 0.0;
     for (step, batch) in order.chunks(settings.batch).enumerate() {
-        let x = TextCnn::pad(&model.shape, batch.iter().map(|&i| items.rows[i].as_slice()));
+        let x = Batch::of(&model.shape, batch.iter().map(|&i| items.rows[i].as_slice()));
         let classes: Vec<u8> = batch.iter().map(|&i| u8::from(items.bots[i])).collect();
         let mut rng = Rng::new(settings.seed, &[label("text cnn dropout"), fold, epoch, step as u64]);
         let keep = 1.0 / (1.0 - settings.dropout as f32);

@@ -1,11 +1,12 @@
 //! The nearest labelled units in the joint space vote (Rivas et al. 2022: k = 1).
 
 use quintet_kernels::topk::top_k;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// Labelled units with their vectors.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Neighbours {
     dim: usize,
     all: Vec<f32>,

@@ -121,6 +121,19 @@ impl Table {
         table
     }
 
+    /// Adds the rows of `other`.
+    ///
+    /// # Panics
+    /// If its columns are others.
+    pub fn append(&mut self, other: Table) {
+        if self.names.is_empty() {
+            self.names = other.names;
+        } else {
+            assert!(other.names.is_empty() || self.names == other.names, "rows of one table have the same columns");
+        }
+        self.values.extend(other.values);
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.values.len().checked_div(self.names.len()).unwrap_or(0)

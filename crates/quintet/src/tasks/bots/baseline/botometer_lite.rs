@@ -56,8 +56,8 @@ impl Bigrams {
 
 /// Distinct handles of the posts: authors and accounts they mention. The published table counts the handles of two million
 /// accounts; a corpus has its own.
-pub fn handles(posts: &[Post]) -> impl Iterator<Item = &str> {
-    posts.iter().flat_map(|post| {
+pub fn handles<'a>(posts: impl Iterator<Item = &'a Post>) -> impl Iterator<Item = &'a str> {
+    posts.flat_map(|post| {
         let author = post.author.as_ref().and_then(|a| a.handle.as_deref());
         author.into_iter().chain(post.mentions.iter().filter_map(|m| m.handle.as_deref()))
     })

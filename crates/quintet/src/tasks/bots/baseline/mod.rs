@@ -2,6 +2,7 @@
 //! Botometer, on all feature groups that posts show.
 
 pub mod account;
+pub mod botometer;
 pub mod botometer_lite;
 pub mod content;
 pub mod lexicon;
