@@ -106,7 +106,8 @@ fn repetition(n: &mut Numbers, posts: &[Reading]) {
 
 /// Where links go, whom mentions name, which tags come back.
 fn targets(n: &mut Numbers, posts: &[Reading]) {
-    let kinds: [(&str, fn(&Reading) -> &Vec<String>); 3] =
+    type Names = for<'r, 'p> fn(&'r Reading<'p>) -> &'r Vec<String>;
+    let kinds: [(&str, Names); 3] =
         [("hosts", |r| &r.hosts), ("accounts", |r| &r.mentions), ("tags", |r| &r.hashtags)];
     for (name, of) in kinds {
         let counts = count(posts.iter().flat_map(|r| of(r).iter()));

@@ -5,7 +5,7 @@
 //! classes. Items are padded with zeros to a common length and then with `max window - 1` rows of zeros on either side.
 //!
 //! The zeros are never multiplied: each row meets each row of a filter once, in one product, and a window's score is the sum
-//! along its diagonal. That is the same sum in another order, at three quarters of the work for ten posts an item and a
+//! along its diagonal. That is the same sum in another order, at five eighths of the products for ten posts an item and a
 //! seventh for one.
 
 use quintet_kernels::linear;

@@ -258,7 +258,15 @@ mod tests {
     }
 
     fn settings() -> CnnSettings {
-        CnnSettings { windows: vec![2, 3], maps: 12, folds: 2, least_epochs: 10, most_epochs: 60, ..Default::default() }
+        CnnSettings {
+            windows: vec![2, 3],
+            maps: 24,
+            folds: 2,
+            batch: 20,
+            least_epochs: 10,
+            most_epochs: 60,
+            ..Default::default()
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl<'a> Evidence<'a> {
         let mut table = Table::default();
         // In blocks: the names of all rows would take more memory than their values.
         for block in self.items.chunks(1024) {
-            let rows: Vec<_> = block.par_iter().map(row).collect();
+            let rows: Vec<_> = block.par_iter().map(&row).collect();
             table.append(Table::of(rows));
         }
         table

@@ -88,7 +88,7 @@ pub fn sentiment(n: &mut Numbers, posts: &[Reading], lexicon: &Lexicon) {
     }
     n.push("sentiment.posts_with_words", share(scores.len(), posts.len()));
     let found: Vec<[usize; 2]> = posts.iter().map(|r| emoticons(&r.post.text)).collect();
-    let [glad, sad] = [0, 1].map(|k| found.iter().map(|f| f[k]).sum::<usize>());
+    let [glad, sad] = [0, 1].map(|k: usize| found.iter().map(|f| f[k]).sum::<usize>());
     n.push("sentiment.emoticons.glad", share(glad, posts.len()));
     n.push("sentiment.emoticons.sad", share(sad, posts.len()));
     n.push("sentiment.emoticons.glad_share", share(glad, glad + sad));

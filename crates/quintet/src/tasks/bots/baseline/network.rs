@@ -36,7 +36,7 @@ fn graph<'a>(n: &mut Numbers, name: &str, lists: impl Iterator<Item = &'a [Strin
         nodes.extend(&items);
         for (i, a) in items.iter().enumerate() {
             for b in &items[i + 1..] {
-                *edges.entry((a, b)).or_insert(0) += 1;
+                *edges.entry((*a, *b)).or_insert(0) += 1;
             }
         }
     }
