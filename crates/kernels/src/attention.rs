@@ -216,9 +216,8 @@ mod tests {
         let dout = [0.3, -0.8, 0.5, 1.0, 0.2, -0.4];
         let (_, saved) = forward(length, &parts[0], &parts[1], &parts[2]);
         let grads = backward(length, &parts[0], &parts[2], &saved, &dout);
-        let loss = |parts: &Parts| -> f64 {
-            plain(length, c, parts).iter().zip(dout).map(|(y, d)| y * f64::from(d)).sum()
-        };
+        let loss =
+            |parts: &Parts| -> f64 { plain(length, c, parts).iter().zip(dout).map(|(y, d)| y * f64::from(d)).sum() };
         for (part, ours) in [&grads.rows, &grads.keys, &grads.query].into_iter().enumerate() {
             for (i, &ours) in ours.iter().enumerate() {
                 let value = parts[part][i];

@@ -121,7 +121,11 @@ pub fn backward(shape: &Shape, best: &[f32], found: &[u8], tokens: &[u32], rows:
     shape.check(tokens, &[]);
     let Shape { texts, length, channels, .. } = *shape;
     let (of_text, sides) = (shape.windows() * channels, texts * length * channels);
-    assert_eq!([best.len(), found.len(), dbest.len()], [texts * of_text; 3], "results must be [texts * windows, channels]");
+    assert_eq!(
+        [best.len(), found.len(), dbest.len()],
+        [texts * of_text; 3],
+        "results must be [texts * windows, channels]"
+    );
     let mut dsums = Scratch::new(sides);
     let jobs = (
         dsums.par_chunks_mut(length * channels),

@@ -66,11 +66,9 @@ mod tests {
 
     #[test]
     fn medians() {
-        assert_eq!([median(&[]), median(&[3.0]), median(&[4.0, 1.0]), median(&[5.0, 1.0, 2.0])], [
-            None,
-            Some(3.0),
-            Some(2.5),
-            Some(2.0)
-        ]);
+        assert_eq!(
+            [median(&[]), median(&[3.0]), median(&[4.0, 1.0]), median(&[5.0, 1.0, 2.0])],
+            [None, Some(3.0), Some(2.5), Some(2.0)]
+        );
     }
 }

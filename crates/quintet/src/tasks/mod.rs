@@ -7,8 +7,10 @@
 //! - [`inputs`]: posts, parts, labels and joint vectors, from which every method starts;
 //! - [`saved`]: the file that `fit` writes and `predict` reads;
 //! - [`predictions`]: the table that `predict` writes, a row per post or author;
-//! - [`report`]: figures of methods side by side, and several reports (seeds) in one table.
+//! - [`report`]: figures of methods side by side, and several reports (seeds) in one table;
+//! - [`linear`], [`sparse`], [`ngrams`]: logistic regression on n-grams.
 
+pub mod bots;
 pub mod hashtags;
 pub mod inputs;
 pub mod linear;
@@ -176,7 +178,7 @@ pub trait Task: Sync {
 
 /// Every task with this face.
 pub fn tasks() -> &'static [&'static dyn Task] {
-    &[&hashtags::Hashtags, &location::Location]
+    &[&hashtags::Hashtags, &bots::Bots, &location::Location]
 }
 
 /// The task called `name`.

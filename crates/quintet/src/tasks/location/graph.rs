@@ -137,7 +137,8 @@ mod tests {
             ..Post::default()
         };
         // a and b are of class 0 and name x; c is of class 1 and names y and e. d names x, e nobody.
-        let posts = vec![post("a", &["x"]), post("b", &["X"]), post("c", &["y", "e"]), post("d", &["x"]), post("e", &[])];
+        let posts =
+            vec![post("a", &["x"]), post("b", &["X"]), post("c", &["y", "e"]), post("d", &["x"]), post("e", &[])];
         let embeddings = Embeddings::default();
         let view =
             View { posts: Cow::Borrowed(&posts), embeddings: &embeddings, components: Vec::new(), profiles: None };
@@ -147,7 +148,8 @@ mod tests {
         assert!(of(3)[0] > 0.0 && of(3)[1] < 0.0, "{:?}", of(3));
         assert!(of(4)[1] > 0.0 && of(4)[0] < 0.0, "{:?}", of(4));
         let stranger = [post("f", &["z"])];
-        let view = View { posts: Cow::Borrowed(&stranger), embeddings: &embeddings, components: Vec::new(), profiles: None };
+        let view =
+            View { posts: Cow::Borrowed(&stranger), embeddings: &embeddings, components: Vec::new(), profiles: None };
         assert_eq!(graph.evidence(&view, &item(0, 0)), [0.0, 0.0]);
     }
 }

@@ -199,10 +199,18 @@ impl Ours {
 
 /// Whole authors in folds, each class spread evenly.
 fn folds(items: &[Item], classes: usize, settings: &Settings) -> Vec<usize> {
-    let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (i, item) in items.iter().enumerate() {
-        let author = item.group.as_deref().unwrap_or(&item.id);
-        groups.entry(author).or_default().push(i);
+    let group = |whole: bool| {
+        let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, item) in items.iter().enumerate() {
+            let author = item.group.as_deref().filter(|_| whole).unwrap_or(&item.id);
+            groups.entry(author).or_default().push(i);
+        }
+        groups
+    };
+    let mut groups = group(true);
+    // Too few authors to leave some out: their posts are divided.
+    if groups.len() < settings.folds {
+        groups = group(false);
     }
     let mut groups: Vec<(&str, Vec<usize>)> = groups.into_iter().collect();
     groups.sort_unstable();
@@ -242,9 +250,7 @@ fn fit_member(
         Member::Bayes => Ok(Fitted::Bayes(NaiveBayes::fit(documents, &of, classes, settings.bayes))),
         Member::Words => ngrams([0, 0], [1, 2], 2),
         Member::Characters => ngrams([2, 4], [0, 0], 3),
-        Member::Vectors => {
-            Ok(Fitted::Vectors(Linear::fit(&vectors(view, items), &of, classes, settings.vector_cost)?))
-        }
+        Member::Vectors => Ok(Fitted::Vectors(Linear::fit(&vectors(view, items), &of, classes, settings.vector_cost)?)),
         Member::Graph => Ok(Fitted::Graph(Graph::fit(view, items, training.others, classes))),
         Member::Gazetteer => Ok(Fitted::Gazetteer(Gazetteer::fit(view, items, training.class_names))),
     }
@@ -269,10 +275,9 @@ fn answer(fitted: &Fitted, view: &View, items: &[Item], documents: &[String]) ->
             linear.scores(&vocabulary.rows(documents)).into_iter().map(centred).collect()
         }
         Fitted::Vectors(linear) => linear.scores(&vectors(view, items)).into_iter().map(centred).collect(),
-        Fitted::Graph(graph) => items
-            .iter()
-            .map(|item| graph.evidence(view, item).into_iter().map(|share| 4.0 * share).collect())
-            .collect(),
+        Fitted::Graph(graph) => {
+            items.iter().map(|item| graph.evidence(view, item).into_iter().map(|share| 4.0 * share).collect()).collect()
+        }
         Fitted::Gazetteer(gazetteer) => {
             let logs = |item: &Item| {
                 let found = gazetteer.probabilities(view, item);

@@ -30,8 +30,7 @@ impl Paper {
     ) -> Result<Paper> {
         let (posts, of) = posts_of(items);
         let (values, width) = features(view, &posts);
-        let options =
-            Options { n_trees: trees, class_weight: ClassWeight::BalancedSubsample, ..Options::default() };
+        let options = Options { n_trees: trees, class_weight: ClassWeight::BalancedSubsample, ..Options::default() };
         let task = progress.task("forest", Some(trees as u64), "trees");
         let on_tree = |_: usize| {
             task.advance(1);

@@ -57,7 +57,8 @@ impl Problem {
         let (mut posts, mut parts) = inputs::read(corpus, options.source.as_deref())?;
         let classes = Classes::read(corpus, &posts, &parts, options)?;
         let unit = options.unit.unwrap_or(classes.unit);
-        let wanted = |part: Option<Part>| part.is_some_and(|p| p == Part::Train || p == Part::Dev || Some(p) == measured);
+        let wanted =
+            |part: Option<Part>| part.is_some_and(|p| p == Part::Train || p == Part::Dev || Some(p) == measured);
         let has_author = |post: &Post| unit == Unit::Post || post.author.is_some();
         let keep: Vec<bool> = posts
             .iter()
@@ -76,7 +77,8 @@ impl Problem {
         };
         let (train, others) = classes.labelled(of_part(Part::Train), &posts);
         let (held, _) = classes.labelled(of_part(Part::Dev), &posts);
-        let (measured_items, _) = measured.map_or_else(Default::default, |part| classes.labelled(of_part(part), &posts));
+        let (measured_items, _) =
+            measured.map_or_else(Default::default, |part| classes.labelled(of_part(part), &posts));
         let mut problem = Problem {
             inputs: Inputs::default(),
             anonymous: Vec::new(),
@@ -201,7 +203,9 @@ impl Problem {
         }
         if self.classes < 2 {
             let what = format!("all {} training {unit}s are of one class, {}", self.train.len(), self.class_names[0]);
-            return Err(Error::input(what).at(corpus.root()).help("there is nothing to tell apart; two classes are needed"));
+            return Err(Error::input(what)
+                .at(corpus.root())
+                .help("there is nothing to tell apart; two classes are needed"));
         }
         if measured.is_some() && self.measured.is_empty() {
             return Err(Error::input(format!("no {unit} of the {} part has a label or place", options.part))
@@ -260,7 +264,10 @@ impl Problem {
         let profiles = format!("{} training, {} measured", with_profile(&self.train), with_profile(&self.measured));
         facts.push(("posts with a profile location".into(), profiles));
         if !self.others.is_empty() {
-            facts.push((format!("training {unit}s without a class, seen by the mention graph"), self.others.len().to_string()));
+            facts.push((
+                format!("training {unit}s without a class, seen by the mention graph"),
+                self.others.len().to_string(),
+            ));
         }
         facts.append(&mut self.facts);
         self.facts = facts;
@@ -361,8 +368,7 @@ impl Classes {
     fn read(corpus: &Corpus, posts: &[Post], parts: &[Option<Part>], options: &Options) -> Result<Classes> {
         let kind: String = options.setting("place_kind", String::new())?;
         let trained = |i: &usize| parts[*i] == Some(Part::Train);
-        let places: Vec<&Place> =
-            (0..posts.len()).filter(trained).filter_map(|i| posts[i].place.as_ref()).collect();
+        let places: Vec<&Place> = (0..posts.len()).filter(trained).filter_map(|i| posts[i].place.as_ref()).collect();
         if options.label.is_none() && !places.is_empty() {
             // The paper's classes are cities; a corpus whose places have other kinds keeps them all.
             let city = places.iter().any(|place| place.kind.as_deref() == Some("city"));
@@ -404,7 +410,10 @@ impl Classes {
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for mut item in items {
             let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-            item.posts.iter().filter_map(|&post| self.of(&posts[post])).for_each(|c| *counts.entry(c).or_default() += 1);
+            item.posts
+                .iter()
+                .filter_map(|&post| self.of(&posts[post]))
+                .for_each(|c| *counts.entry(c).or_default() += 1);
             match counts.iter().max_by_key(|&(class, n)| (*n, std::cmp::Reverse(*class))) {
                 Some((&class, _)) => {
                     item.class = class;

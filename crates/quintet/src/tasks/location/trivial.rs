@@ -48,7 +48,9 @@ impl Gazetteer {
         }
         // The longest match for a label wins over an abbreviation: `CA` may be Canada or California.
         let labels: Vec<String> = class_names.iter().map(|name| simple(name)).collect();
-        for (class, entry) in labels.iter().enumerate().filter_map(|(i, label)| Some((i as u32, entry(label, &labels)?))) {
+        for (class, entry) in
+            labels.iter().enumerate().filter_map(|(i, label)| Some((i as u32, entry(label, &labels)?)))
+        {
             for name in entry.0.iter().chain(entry.1) {
                 names.insert((*name).to_owned(), class);
             }

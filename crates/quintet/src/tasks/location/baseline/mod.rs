@@ -85,9 +85,8 @@ impl Trained {
     pub fn probabilities(&self, view: &View, items: &[Item]) -> Result<Vec<Vec<f64>>> {
         let network = Deepgeo::new(&self.sizes, 0, &Device::flex());
         let shapes = params::shapes(&network);
-        let fits = |((_, shape), values): (&(String, Vec<usize>), &Vec<f32>)| {
-            shape.iter().product::<usize>() == values.len()
-        };
+        let fits =
+            |((_, shape), values): (&(String, Vec<usize>), &Vec<f32>)| shape.iter().product::<usize>() == values.len();
         if shapes.len() != self.weights.len() || !shapes.iter().zip(&self.weights).all(fits) {
             return Err(Error::input("the weights of Deepgeo are damaged").help("fit it again with `quintet fit`"));
         }

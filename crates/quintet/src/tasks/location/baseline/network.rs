@@ -138,12 +138,8 @@ impl Lstm {
     fn states(&self, rows: Tensor<2>, readings: &Arc<Readings>) -> Tensor<2> {
         let bias = self.bias.val();
         let hidden_bias = Tensor::zeros(bias.dims(), &bias.device().inner());
-        let weights = LstmWeights {
-            input: self.weight_ih.val(),
-            hidden: self.weight_hh.val(),
-            input_bias: bias,
-            hidden_bias,
-        };
+        let weights =
+            LstmWeights { input: self.weight_ih.val(), hidden: self.weight_hh.val(), input_bias: bias, hidden_bias };
         ops::lstm_all(rows, readings, weights)
     }
 }
@@ -204,9 +200,8 @@ impl Deepgeo {
         let table = |name: &str, rows: usize, dim: usize, range: f64| {
             init.uniform(&format!("deepgeo.{name}"), [rows, dim], range / dim as f64)
         };
-        let normal = |name: &str, shape: [usize; 2]| {
-            init.values(shape, truncated_normal(seed, name, shape[0] * shape[1], 0.1))
-        };
+        let normal =
+            |name: &str, shape: [usize; 2]| init.values(shape, truncated_normal(seed, name, shape[0] * shape[1], 0.1));
         let mut rng = Rng::new(seed, &[label("weights"), label("deepgeo.query")]);
         Deepgeo {
             characters: table("characters", s.characters, s.character_dim, 0.5),

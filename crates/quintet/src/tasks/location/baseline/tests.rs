@@ -111,14 +111,8 @@ fn a_post_does_not_depend_on_its_batch() {
     for i in 0..posts {
         let (text, place) = (i * r.length..(i + 1) * r.length, i * 20..(i + 1) * 20);
         let times = r.times.clone().map(|time| vec![time[i]]);
-        let one = Batch::new(
-            &r.texts[text],
-            r.length,
-            r.sizes.window,
-            times,
-            vec![r.zones[i]],
-            r.places[place].to_vec(),
-        );
+        let one =
+            Batch::new(&r.texts[text], r.length, r.sizes.window, times, vec![r.zones[i]], r.places[place].to_vec());
         let alone = probabilities(trainer.network(), &[(vec![0], one)], r.sizes.classes);
         assert_eq!(alone, together[i * r.sizes.classes..][..r.sizes.classes]);
     }
