@@ -159,6 +159,7 @@ mod x86 {
     /// # Safety
     /// The processor must have the register `V`; `a` holds `[M, k]` values, `b` `[G, N, k]`.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "the indices name the same places in three arrays")]
     unsafe fn sums<V: Columns<N>, const N: usize, const M: usize, const G: usize>(
         a: &[f32],
         b: *const f32,
