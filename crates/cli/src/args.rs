@@ -59,8 +59,14 @@ pub enum Verb {
     Search(Search),
     /// Measure a model.
     Eval(Eval),
+    /// Learn a task (hashtags, bots, location) on top of a model, from the training part.
+    Fit(Fit),
+    /// Apply what `fit` learned to posts it has never seen.
+    Predict(Predict),
     /// Everything on the synthetic town, from raw posts to a report, in about a minute.
     Demo(Demo),
+    /// Every table and figure of the paper, ours beside every baseline, from raw data (hours).
+    Reproduce(Reproduce),
     /// Print shell completions.
     Completions(Completions),
 }
@@ -283,6 +289,112 @@ pub struct Eval {
 pub enum EvalTask {
     /// Recall@k and median rank between components, and by the published protocol.
     Retrieval(Retrieval),
+    /// Hashtag recommendation: precision, recall, F1 at 1 to 5.
+    Hashtags(EvalFitted),
+    /// Bot detection: F1, AUC, balanced accuracy, MCC.
+    Bots(EvalFitted),
+    /// Location prediction: accuracy, macro-F1, and distances where there are coordinates.
+    Location(EvalFitted),
+}
+
+/// `quintet eval hashtags|bots|location`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every method of the task is fitted on the training part and measured on the part given: ours, the paper's,
+the published baseline, and the trivial ones. With several models of different seeds, figures are means with standard
+deviations, and fitting takes the seeds 1, 2, ... in turn."
+)]
+pub struct EvalFitted {
+    /// The corpus folder, with a labels.csv where the task needs labels.
+    pub corpus: PathBuf,
+    /// Model or run folder, or NAME=MODEL; several of one name are seeds of one setting, several names stand side by side.
+    #[arg(long, required = true, value_name = "[NAME=]MODEL")]
+    pub model: Vec<String>,
+    /// Which part to measure on.
+    #[arg(long, default_value = "dev", value_name = "train|dev|test")]
+    pub part: String,
+    /// Only this method; may be given several times [default: all].
+    #[arg(long, value_name = "METHOD")]
+    pub method: Vec<String>,
+    /// What is said alike of evaluating, fitting and predicting.
+    #[command(flatten)]
+    pub task: TaskArgs,
+}
+
+/// What is said alike of evaluating, fitting and predicting.
+#[derive(Debug, Args)]
+pub struct TaskArgs {
+    /// Only posts imported from this source.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// The label to predict [default: the one there is].
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
+    /// Predict for posts or for authors [default: what the label is about].
+    #[arg(long, value_name = "post|author")]
+    pub by: Option<String>,
+    /// Use only this component of the model; may be given several times [default: all that give nothing away].
+    #[arg(long, value_name = "COMPONENT")]
+    pub component: Vec<String>,
+    /// Change a setting of the methods: --set NAME=VALUE. May be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of everything random in fitting.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// `quintet fit`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quintet fit bots corpus --model run --into bots.task
+  quintet fit location corpus --model run --label country --method deepgeo --into country.task
+  quintet predict bots new-posts --model run --using bots.task --into bots.parquet")]
+pub struct Fit {
+    /// hashtags, bots, location.
+    pub task_name: String,
+    /// The corpus folder; its training part is learned from.
+    pub corpus: PathBuf,
+    /// Model or run folder.
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub into: PathBuf,
+    /// Which method [default: ours].
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// What is said alike of evaluating, fitting and predicting.
+    #[command(flatten)]
+    pub task: TaskArgs,
+}
+
+/// `quintet predict`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Rows of OUT, one per post or author in the order of POSTS: id, status (predicted, fallback, none),
+prediction, score, alternatives (best first)."
+)]
+pub struct Predict {
+    /// hashtags, bots, location.
+    pub task_name: String,
+    /// A corpus folder, or a dump of posts in any format that `quintet import` reads.
+    pub posts: PathBuf,
+    /// The model that FILE was fitted with.
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// What `quintet fit` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub using: PathBuf,
+    /// OUT.parquet or OUT.jsonl.
+    #[arg(long, value_name = "OUT")]
+    pub into: PathBuf,
+    /// What is said alike of evaluating, fitting and predicting.
+    #[command(flatten)]
+    pub task: TaskArgs,
 }
 
 /// `quintet eval retrieval`
@@ -324,6 +436,35 @@ pub struct Demo {
     /// Same seed, same figures.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// `quintet reproduce`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Needs hours on a laptop; what is finished is kept, and the same command goes on where it was stopped.
+Without --data, only what runs on the synthetic town. Writes report.html, results.json, and a file a run in results/.
+
+Examples:
+  quintet reproduce --data DATA --into paper
+  quintet reproduce --data DATA --into paper --only bots --only location --seeds 1
+  quintet reproduce --into paper --report-only       (draw the report anew)"
+)]
+pub struct Reproduce {
+    /// Folder of the public data sets, one folder each (mvsa, vmu, pan19, ...).
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where corpora, runs, results and the report go.
+    #[arg(long, value_name = "OUT")]
+    pub into: PathBuf,
+    /// Seeds 1 to N for every run.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub seeds: u64,
+    /// Only runs with this in their name, such as retrieval-union, hashtags, ablations-town; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Run nothing; draw the report from what is there.
+    #[arg(long)]
+    pub report_only: bool,
 }
 
 /// `quintet completions`

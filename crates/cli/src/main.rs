@@ -41,9 +41,14 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
         Verb::Search(a) => verbs::search::run(a, common, &talk),
         Verb::Eval(a) => match &a.task {
             EvalTask::Retrieval(a) => verbs::retrieval::run(a, common, &talk),
+            EvalTask::Hashtags(a) => verbs::task::eval("hashtags", a, common, &talk),
+            EvalTask::Bots(a) => verbs::task::eval("bots", a, common, &talk),
+            EvalTask::Location(a) => verbs::task::eval("location", a, common, &talk),
         },
+        Verb::Fit(a) => verbs::task::fit(a, common, &talk),
+        Verb::Predict(a) => verbs::task::predict(a, common, &talk),
         Verb::Demo(a) => verbs::demo::run(a, common, &talk),
-
+        Verb::Reproduce(a) => verbs::reproduce::run(a, common, &talk),
         Verb::Completions(a) => {
             clap_complete::generate(
                 a.shell,

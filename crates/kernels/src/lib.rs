@@ -1,7 +1,8 @@
 //! Numbers, fast: the only home of SIMD and `unsafe`.
 //!
 //! - [`matmul`]: the matrix product everything else rests on, with its promises about bits;
-//! - [`gru`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`gru`], [`lstm`], [`linear`], [`norm`]: the layers, forwards and backwards, on slices;
+//! - [`sliding`], [`attention`]: a window of neighbours with its maximum, a weighted mean of rows, both passes;
 //! - [`conv`]: the layers of convolutional networks, forwards;
 //! - [`adam`], [`sums`]: the optimiser's step, sums in a fixed order;
 //! - [`skipgram`], [`window`]: the inner steps of word and user vectors; [`rows`]: rows of a table and their changes;
@@ -15,10 +16,12 @@
 //! panic with a message that names them.
 
 pub mod adam;
+pub mod attention;
 pub mod conv;
 pub mod gru;
 mod lanes;
 pub mod linear;
+pub mod lstm;
 mod math;
 pub mod matmul;
 pub mod norm;
@@ -28,6 +31,7 @@ pub mod rows;
 pub mod scratch;
 mod simd;
 pub mod skipgram;
+pub mod sliding;
 pub mod sums;
 mod threads;
 pub mod topk;

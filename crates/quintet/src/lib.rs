@@ -11,7 +11,8 @@
 //! 5. [`embed`]: vectors in memory and on disk.
 //! 6. [`search`]: which posts are nearest to these, exactly or nearly.
 //! 7. [`tasks`] and [`metrics`]: what the space is good for, and how good it is.
-//! 8. [`report`]: tables and plots for people; [`demo`] goes the whole way.
+//! 8. [`report`]: tables and plots for people; [`demo`] goes the whole way on synthetic posts, [`mod@reproduce`] makes the
+//!    paper's tables and figures.
 //!
 //! ```
 //! use quintet::{Config, Corpus, progress::Silent};
@@ -50,6 +51,7 @@ pub mod model;
 pub mod posts;
 pub mod progress;
 pub mod report;
+pub mod reproduce;
 pub mod search;
 pub mod tasks;
 pub mod train;

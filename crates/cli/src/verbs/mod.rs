@@ -5,9 +5,11 @@ pub mod demo;
 pub mod embed;
 pub mod features;
 pub mod import;
+pub mod reproduce;
 pub mod retrieval;
 pub mod search;
 pub mod split;
+pub mod task;
 pub mod town;
 pub mod train;
 

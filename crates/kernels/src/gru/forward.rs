@@ -116,7 +116,7 @@ impl Cell {
                 } else {
                     (&cell.zeros[..h], &cell.zeros[..])
                 };
-                let input = &cell.inputs[plan.rows[node] as usize * 3 * h..][..3 * h];
+                let input = &cell.inputs[plan.row(node) * 3 * h..][..3 * h];
                 simd::run(Gates { input, product, bias: &cell.bias, old, state, gates });
                 for child in plan.children(node) {
                     // SAFETY: a node has one parent, so nobody else writes its row; the rows are those of `children`.

@@ -14,6 +14,7 @@ mod plan;
 pub use backward::backward;
 pub use forward::{forward, infer};
 pub use plan::Plan;
+pub(crate) use plan::inverse;
 
 use crate::matmul::Precision;
 use crate::scratch::Scratch;

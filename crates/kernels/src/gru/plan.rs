@@ -12,7 +12,7 @@ pub struct Plan {
     /// Length - 1 -> first node; one more at the end.
     offsets: Vec<usize>,
     /// Node -> row of `distinct`, of its last token.
-    pub(super) rows: Vec<u32>,
+    rows: Vec<u32>,
     /// Node -> first child; one more at the end.
     child_offsets: Vec<usize>,
     /// Node -> first entry of `ended`; one more at the end.
@@ -97,37 +97,42 @@ impl Plan {
     }
 
     /// Length of the longest sequence.
-    pub(super) fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
     /// The nodes of length `depth + 1`; none beyond the longest.
-    pub(super) fn at(&self, depth: usize) -> Range<usize> {
+    pub(crate) fn at(&self, depth: usize) -> Range<usize> {
         match self.offsets.get(depth..depth + 2) {
             Some(&[from, to]) => from..to,
             _ => 0..0,
         }
     }
 
+    /// The row of [`Plan::distinct`] of the last token of `node`.
+    pub(crate) fn row(&self, node: usize) -> usize {
+        self.rows[node] as usize
+    }
+
     /// The nodes one token longer than `node`.
-    pub(super) fn children(&self, node: usize) -> Range<usize> {
+    pub(crate) fn children(&self, node: usize) -> Range<usize> {
         self.child_offsets[node]..self.child_offsets[node + 1]
     }
 
     /// The sequences that `node` is the whole of.
-    pub(super) fn ended(&self, node: usize) -> &[u32] {
+    pub(crate) fn ended(&self, node: usize) -> &[u32] {
         &self.ended[self.end_offsets[node]..self.end_offsets[node + 1]]
     }
 
     /// The nodes that end with the token of row `row` of [`Plan::distinct`].
-    pub(super) fn places(&self, row: usize) -> &[u32] {
+    pub(crate) fn places(&self, row: usize) -> &[u32] {
         &self.places[self.place_offsets[row]..self.place_offsets[row + 1]]
     }
 }
 
 /// For each of `n` keys the numbers of the items that have it, ascending: where they begin (one more at the end), and the
 /// numbers. A counting sort.
-fn inverse(keys: impl Iterator<Item = Option<u32>> + Clone, n: usize) -> (Vec<usize>, Vec<u32>) {
+pub(crate) fn inverse(keys: impl Iterator<Item = Option<u32>> + Clone, n: usize) -> (Vec<usize>, Vec<u32>) {
     let mut offsets = vec![0; n + 1];
     for key in keys.clone().flatten() {
         offsets[key as usize + 1] += 1;

@@ -4,6 +4,8 @@
 //! columns). [`embed_dataset`] and [`embed_posts`] stay in memory, for validation and evaluation. A post's vectors depend
 //! on the post and the model only, not on its batch or chunk.
 
+use serde::{Deserialize, Serialize};
+
 use crate::component::PerComponent;
 use crate::features::Dense;
 
@@ -22,7 +24,7 @@ pub use table::{Embedded, Meta, read};
 pub use vectors::{embed_dataset, embed_posts, model_id};
 
 /// Vectors of `n` posts in memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Embeddings {
     /// Dimension of the joint space.
     pub dim: usize,

@@ -1,5 +1,7 @@
 //! The numbers of many posts, before the network: what training draws batches from and `embed` feeds in chunks.
 
+use serde::{Deserialize, Serialize};
+
 use crate::component::PerComponent;
 use crate::posts::Part;
 
@@ -39,7 +41,7 @@ impl Status {
 }
 
 /// Lists of different length in one buffer: list `i` is `values[offsets[i]..offsets[i + 1]]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ragged<T> {
     /// `offsets.len() == number of lists + 1`, first 0.
     pub offsets: Vec<usize>,
@@ -77,7 +79,7 @@ impl<T> Ragged<T> {
 }
 
 /// Rows of equal length in one buffer: `[rows, dim]`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Length of a row.
     pub dim: usize,

@@ -215,6 +215,11 @@ impl Fitted {
         rows
     }
 
+    /// The image encoder; none without an image component.
+    pub fn encoder(&self) -> Option<&ImageEncoder> {
+        self.encoder.as_ref()
+    }
+
     /// The words of the network's rows.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

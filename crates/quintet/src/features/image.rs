@@ -50,6 +50,7 @@ pub struct ImageEncoder {
     network: Network,
     preprocessing: Preprocessing,
     dim: usize,
+    region_shape: Option<[usize; 2]>,
     id: String,
     /// The ONNX file it was opened from; `None` for the shipped one.
     file: Option<PathBuf>,
@@ -171,6 +172,25 @@ impl ImageEncoder {
         unit(self.run(worker, tensor)?)
     }
 
+    /// Number and length of an image's regions ([`ImageEncoder::regions`]), such as 49 and 1280; `None` for an encoder
+    /// whose network shows no map of the image.
+    pub fn region_shape(&self) -> Option<[usize; 2]> {
+        self.region_shape
+    }
+
+    /// The regions of an image file's bytes `[regions, length]`: what the network has of each part of the image before it
+    /// pools them into one vector, row after row of the image. Not scaled to unit length.
+    ///
+    /// # Errors
+    /// A reason in a few words: what is wrong with the image, or that the encoder has no regions.
+    pub fn regions(&self, worker: &mut Worker, bytes: &[u8]) -> Result<Vec<f32>, String> {
+        if self.region_shape.is_none() {
+            return Err("the encoder shows no regions of an image".to_owned());
+        }
+        let tensor = self.preprocessing.tensor(&mut worker.resizer, &decode::decode(bytes)?)?;
+        self.network.run_map(&mut worker.workspace, self.preprocessing.shape(), &tensor)
+    }
+
     /// Runs the network on one prepared image and pools: `[dim]`, not normalised.
     fn run(&self, worker: &mut Worker, tensor: &[f32]) -> Result<Vec<f32>, String> {
         let (shape, values) = self.network.run(&mut worker.workspace, self.preprocessing.shape(), tensor)?;
@@ -219,9 +239,12 @@ impl ImageEncoder {
         let settings = serde_json::to_vec(&preprocessing).map_err(|e| Error::internal(e.to_string()))?;
         hash.update(&settings).update(PIPELINE);
         let id = hash.finalize().to_hex()[..16].to_owned();
-        let mut encoder = ImageEncoder { network, preprocessing, dim: 0, id, file };
+        let mut encoder = ImageEncoder { network, preprocessing, dim: 0, region_shape: None, id, file };
         let blank = vec![0.0; encoder.preprocessing.shape().iter().product()];
-        let feature = encoder.run(&mut encoder.worker(), &blank).map_err(|reason| {
+        let (shape, pooling) = (encoder.preprocessing.shape(), encoder.preprocessing.pooling);
+        let passed = encoder.network.run(&mut encoder.worker().workspace, shape, &blank);
+        let pooled = passed.and_then(|(shape, values)| Ok((pool(pooling, &shape, &values)?, shape)));
+        let (feature, shape) = pooled.map_err(|reason| {
             Error::input(format!(
                 "a blank image of shape {:?} does not go through: {reason}",
                 encoder.preprocessing.shape()
@@ -229,6 +252,7 @@ impl ImageEncoder {
             .help("check `crop`, `layout`, `output` and `pooling` in the preprocessing file")
         })?;
         encoder.dim = feature.len();
+        encoder.region_shape = encoder.network.map_shape(pooling, &shape);
         Ok(encoder)
     }
 }
@@ -322,6 +346,23 @@ mod tests {
         let norm = want.iter().map(|v| v * v).sum::<f64>().sqrt();
         let cosine = got.iter().zip(&want).map(|(&g, w)| f64::from(g) * w).sum::<f64>() / norm;
         assert!(cosine > 0.9995, "cosine {cosine}");
+    }
+
+    /// The shipped network ends in convolution, clamp and mean: its feature is the mean of its regions.
+    #[test]
+    fn the_mean_of_the_regions_is_the_feature() {
+        let encoder = ImageEncoder::open(SHIPPED).unwrap();
+        assert_eq!(encoder.region_shape(), Some([49, 1280]));
+        let mut worker = encoder.worker();
+        let regions = encoder.regions(&mut worker, &drawn()).unwrap();
+        assert_eq!(regions.len(), 49 * 1280);
+        let mut mean = vec![0.0; 1280];
+        regions.chunks(1280).for_each(|region| mean.iter_mut().zip(region).for_each(|(m, v)| *m += v / 49.0));
+        let (mean, feature) = (unit(mean).unwrap(), encoder.encode(&mut worker, &drawn()).unwrap());
+        assert!(mean.iter().zip(&feature).all(|(a, b)| (a - b).abs() < 1e-5));
+        let first = &regions[..1280];
+        assert!(regions.chunks(1280).any(|region| region != first), "regions differ");
+        assert!(encoder.regions(&mut worker, b"no image").is_err());
     }
 
     #[test]

@@ -84,6 +84,29 @@ pub fn names<'a>(text: &'a str, found: &'a [Entity], kind: EntityKind) -> impl I
     found.iter().filter(move |e| e.kind == kind).map(move |e| name(e.range.clone()))
 }
 
+/// The text without the hashtags `tags` (lower case, without `#`), whatever their case and however often they occur; all
+/// else stays as it is.
+///
+/// Unlike [`entities`] this also finds tags that are none by the rules but show the same word behind a sign (`#a#b`,
+/// `x#a`, `a.com/#b`): what recommends tags must not read the answer there. The bare word without a sign stays.
+pub fn without_tags(text: &str, tags: &[String]) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let (mut from, mut at) = (0, 0);
+    while let Some(step) = text[at..].find(['#', '＃']) {
+        let here = at + step;
+        let start = here + text[here..].chars().next().map_or(1, char::len_utf8);
+        let length = text[start..].find(|c| !is_tag_letter(c) && !is_tag_other(c)).unwrap_or(text.len() - start);
+        at = start + length;
+        let word = text[start..at].to_lowercase();
+        if tags.contains(&word) {
+            kept.push_str(&text[from..here]);
+            from = at;
+        }
+    }
+    kept.push_str(&text[from..]);
+    kept
+}
+
 /// Whether [`strip`] leaves anything of a text.
 pub fn has_words(text: &str) -> bool {
     let mut at = 0;
@@ -290,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn named_tags_go_in_every_form_and_all_else_stays() {
+        let tags = ["love".to_owned(), "köln".to_owned()];
+        let text = "Love is  #LOVE ＃love, #loves #love#life x#Love &#love; a.com/#love #KÖLN #köln… #other #";
+        assert_eq!(without_tags(text, &tags), "Love is   , #loves #life x &; a.com/  … #other #");
+        assert_eq!(without_tags("#a\u{fe0f} plain", &[]), "#a\u{fe0f} plain");
+    }
+
+    #[test]
     fn bare_dots_are_not_links() {
         for text in ["I am done.in fact", "v1.2.3", "e.g. this...", "a.b", "... . .com"] {
             assert_eq!(entities(text), [], "{text}");
@@ -313,6 +344,13 @@ mod tests {
                 end = entity.range.end;
             }
             prop_assert_eq!(has_words(&text), !strip(&text).is_empty());
+        }
+
+        #[test]
+        fn no_removed_tag_is_left(text in "([#＃a1_ é\u{fe0f}]|\\PC){0,30}") {
+            let tags: Vec<String> = hashtags(&text).iter().map(|tag| tag.to_lowercase()).collect();
+            let left = without_tags(&text, &tags);
+            prop_assert!(hashtags(&left).iter().all(|tag| !tags.contains(&tag.to_lowercase())), "{}", left);
         }
     }
 }

@@ -14,7 +14,7 @@ pub mod collapse;
 mod device_moments;
 pub mod log;
 pub mod model_folder;
-mod moments;
+pub(crate) mod moments;
 pub mod optimiser;
 pub mod run;
 mod tensors;

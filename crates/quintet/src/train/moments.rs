@@ -3,7 +3,7 @@
 use quintet_kernels::adam::Adam;
 
 /// State of one weight.
-pub(super) struct Moments {
+pub(crate) struct Moments {
     /// Means of the gradient; those of sleeping rows are behind ([`Moments::after`]).
     pub first: Vec<f32>,
     /// Means of the squared gradient; likewise.
@@ -18,7 +18,7 @@ pub(super) struct Moments {
 
 /// What a row of an embedding table needs at a step in which it has no gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Row {
+pub(crate) enum Row {
     /// Both moments are zero: nothing.
     Fresh,
     /// It moves by its momentum.
@@ -29,7 +29,7 @@ pub(super) enum Row {
 }
 
 /// Gradient of one weight, its values as `V`: numbers here, or a flat tensor on a device.
-pub(super) enum Gradient<V> {
+pub(crate) enum Gradient<V> {
     Zero,
     Dense(V),
     /// Rows of a table: their numbers, each once, and their gradients.

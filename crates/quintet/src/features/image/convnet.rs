@@ -103,15 +103,40 @@ impl ConvNet {
 
     /// The output, row-major in [`ConvNet::shape`], for an image `[3, height, width]`.
     pub(super) fn run(&self, memory: &mut Memory, image: &[f32]) -> Vec<f32> {
+        self.run_steps(self.steps.len(), memory, image);
+        let Shape { channels, .. } = self.output.shape;
+        let pixels = self.output.of(&memory.buffers).chunks_exact(self.output.shape.stride());
+        (0..channels).flat_map(|channel| pixels.clone().map(move |pixel| pixel[channel])).collect()
+    }
+
+    /// Height, width and channels of the map before the network's last pooling (of its output, if it doesn't pool).
+    pub(super) fn map_shape(&self) -> (usize, usize, usize) {
+        let Shape { height, width, channels } = self.map().1.shape;
+        (height, width, channels)
+    }
+
+    /// That map `[height * width, channels]` for an image `[3, height, width]`.
+    pub(super) fn run_map(&self, memory: &mut Memory, image: &[f32]) -> Vec<f32> {
+        let (steps, place) = self.map();
+        self.run_steps(steps, memory, image);
+        let pixels = place.of(&memory.buffers).chunks_exact(place.shape.stride());
+        pixels.flat_map(|pixel| &pixel[..place.shape.channels]).copied().collect()
+    }
+
+    /// The steps that make the map, and where it then is. What follows may use its buffer again.
+    fn map(&self) -> (usize, Place) {
+        let pooling = self.steps.iter().rposition(|step| matches!(step.layer, Layer::Mean));
+        pooling.map_or((self.steps.len(), self.output), |at| (at, self.steps[at].from))
+    }
+
+    /// The first `count` steps.
+    fn run_steps(&self, count: usize, memory: &mut Memory, image: &[f32]) {
         self.fill(&mut memory.buffers[0], image);
-        for step in &self.steps {
+        for step in &self.steps[..count] {
             let mut output = std::mem::take(&mut memory.buffers[step.to.buffer]);
             step.run(&mut output[..step.to.shape.len()], &memory.buffers);
             memory.buffers[step.to.buffer] = output;
         }
-        let Shape { channels, .. } = self.output.shape;
-        let pixels = self.output.of(&memory.buffers).chunks_exact(self.output.shape.stride());
-        (0..channels).flat_map(|channel| pixels.clone().map(move |pixel| pixel[channel])).collect()
     }
 
     /// Writes the image into the middle of the first layer's input, whose margins stay zero.

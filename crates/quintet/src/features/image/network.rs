@@ -9,7 +9,7 @@ use rten_tensor::prelude::*;
 
 use super::convnet::{ConvNet, Memory};
 use super::onnx::Graph;
-use super::preprocess::{Preprocessing, TensorLayout};
+use super::preprocess::{Pooling, Preprocessing, TensorLayout};
 use crate::error::{AtPath, Error, Result};
 
 /// A network with its input and output. Which of the two it is depends on the file alone.
@@ -88,6 +88,42 @@ impl Network {
             }
             _ => Err(failed(&"this worker was made by another one, which is a bug")),
         }
+    }
+}
+
+impl Network {
+    /// Regions and channels of the map before the pooling, for an output of shape `output`; `None` if there is no map.
+    ///
+    /// A network of ours is looked into; of any other the output is the map, where the preprocessing pools it.
+    pub(super) fn map_shape(&self, pooling: Pooling, output: &[usize]) -> Option<[usize; 2]> {
+        match (self, pooling, output) {
+            (Network::Ours(net), ..) => {
+                let (height, width, channels) = net.map_shape();
+                Some([height * width, channels])
+            }
+            (Network::General { .. }, Pooling::Mean, &[1, channels, height, width]) => Some([height * width, channels]),
+            _ => None,
+        }
+        .filter(|[regions, _]| *regions > 1)
+    }
+
+    /// The map `[regions, channels]` of [`Network::map_shape`] for one prepared image.
+    pub(super) fn run_map(
+        &self,
+        workspace: &mut Workspace,
+        shape: [usize; 4],
+        tensor: &[f32],
+    ) -> Result<Vec<f32>, String> {
+        if let (Network::Ours(net), Workspace::Ours(memory)) = (self, &mut *workspace) {
+            return Ok(net.run_map(memory, tensor));
+        }
+        let (shape, values) = self.run(workspace, shape, tensor)?;
+        let &[_, channels, height, width] = shape.as_slice() else { return Err("the encoder has no map".to_owned()) };
+        let regions = height * width;
+        Ok((0..regions)
+            .flat_map(|at| (0..channels).map(move |c| (at, c)))
+            .map(|(at, c)| values[c * regions + at])
+            .collect())
     }
 }
 

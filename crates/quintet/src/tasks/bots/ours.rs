@@ -1,0 +1,124 @@
+//! Ours: members that each look at one kind of evidence, joined by a logistic regression that saw their answers on items they
+//! were not fitted on.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::folds;
+use super::members::{Extractor, Fitted, Member, MemberSettings};
+use super::units::Evidence;
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::tasks::linear::{Logistic, LogisticSettings};
+use crate::tasks::sparse::Sparse;
+
+/// Settings of ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OursSettings {
+    /// The members, at least one.
+    pub members: Vec<Member>,
+    /// How they are fitted.
+    pub fitting: MemberSettings,
+    /// Folds for the members' answers on items they have not seen.
+    pub folds: usize,
+    /// At most so many items of one campaign are fitted on (0: all): a campaign of hundreds of accounts with the same posts
+    /// is one example many times over.
+    pub campaign: usize,
+}
+
+/// The fitted stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ours {
+    extractor: Extractor,
+    fitted: Vec<Fitted>,
+    members: Vec<Member>,
+    stack: Logistic,
+}
+
+impl Ours {
+    /// Fits members and stack.
+    ///
+    /// # Errors
+    /// If a class is missing, or the person stops the work.
+    pub fn fit(train: &Evidence, settings: &OursSettings, progress: &dyn Progress) -> Result<Ours> {
+        let (bots, groups, seed) = (train.bots(), train.campaigns(), settings.fitting.seed);
+        let extractor = Extractor::fit(&settings.members, train, &settings.fitting);
+        let features = extractor.features(train);
+        let kept = few_of_each(groups, settings.campaign);
+        let folds = folds::assign(groups, &bots, settings.folds.max(2), seed);
+        let task = progress.task("ours", Some(settings.members.len() as u64), "members");
+        let (mut fitted, mut answers) = (Vec::new(), Vec::new());
+        for &member in &settings.members {
+            let fit = |chosen: &[usize]| Fitted::fit(member, &features, &bots, chosen, &settings.fitting, progress);
+            let mut unseen = vec![0.0; train.len()];
+            for fold in 0..settings.folds.max(2) {
+                let others: Vec<usize> = kept.iter().copied().filter(|&i| folds[i] != fold).collect();
+                let held: Vec<usize> = (0..train.len()).filter(|&i| folds[i] == fold).collect();
+                if held.is_empty() {
+                    continue;
+                }
+                let odds = fit(&others)?.log_odds(&features, &held)?;
+                held.into_iter().zip(odds).for_each(|(i, o)| unseen[i] = o);
+            }
+            fitted.push(fit(&kept)?);
+            answers.push(unseen);
+            task.advance(1);
+        }
+        let classes: Vec<bool> = kept.iter().map(|&i| bots[i]).collect();
+        let stack = Logistic::fit(&beside(&answers).rows(&kept), &classes, &LogisticSettings::default())?;
+        Ok(Ours { extractor, fitted, members: settings.members.clone(), stack })
+    }
+
+    /// P(bot) of each item.
+    ///
+    /// # Errors
+    /// If the features are not those of the fit (a bug).
+    pub fn scores(&self, items: &Evidence) -> Result<Vec<f64>> {
+        let features = self.extractor.features(items);
+        let all: Vec<usize> = (0..items.len()).collect();
+        let answers: Vec<Vec<f64>> =
+            self.fitted.iter().map(|member| member.log_odds(&features, &all)).collect::<Result<_>>()?;
+        Ok(self.stack.probabilities(&beside(&answers)))
+    }
+
+    /// What each member's log-odds weigh, in words.
+    pub fn weights(&self) -> String {
+        let weights = self.members.iter().zip(&self.stack.weights);
+        let weights: Vec<String> = weights.map(|(m, w)| format!("{} {w:.2}", m.name())).collect();
+        format!("weights of the members' log-odds: {}", weights.join(", "))
+    }
+}
+
+/// The members' answers as a matrix `[items, members]`.
+fn beside(answers: &[Vec<f64>]) -> Sparse {
+    let mut rows = Sparse::new(answers.len());
+    for i in 0..answers.first().map_or(0, Vec::len) {
+        rows.push(answers.iter().enumerate().map(|(m, a)| (m as u32, a[i] as f32)));
+    }
+    rows
+}
+
+/// The first `most` items of each group (0: all), in order.
+fn few_of_each(groups: &[u32], most: usize) -> Vec<usize> {
+    let mut seen: HashMap<u32, usize> = HashMap::new();
+    (0..groups.len())
+        .filter(|&i| {
+            let n = seen.entry(groups[i]).or_insert(0);
+            *n += 1;
+            most == 0 || *n <= most
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_counts_a_few_times() {
+        let groups = [3, 3, 1, 3, 1, 2];
+        assert_eq!(few_of_each(&groups, 2), [0, 1, 2, 4, 5]);
+        assert_eq!(few_of_each(&groups, 0).len(), 6);
+    }
+}
