@@ -3,7 +3,8 @@
 Rows are as the location task makes them: five unit vectors of 1,024 numbers side by side (text, image, tags, user, profile
 location), 500 classes of uneven size. Each vector lies around one of its class's centres, which are themselves grouped,
 as places of a country are. Both sides fit on the same rows with another seed every round; accuracy and mean log probability
-on other rows must agree within the spread over seeds. scikit-learn gets the order of the matrix that suits it better.
+on other rows must agree within the spread over seeds. scikit-learn gets columns that lie together (`--order F`); which order suits it
+better is not measured yet.
 Memory is the peak of the process while fitting beyond what it held before. Linux.
 """
 
