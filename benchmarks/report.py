@@ -121,6 +121,17 @@ def search(record):
     yield from table(["what", "vectors", "queries", "threads", "faiss ms", "Quintet ms", "times as fast", "recall faiss / Quintet"], rows)
 
 
+def forest(record):
+    yield "## Random forest\n"
+    yield (f"{record['trees']} trees of {record['rows']:,} rows, {record['features']:,} features, {record['classes']} classes (made here, as joint embeddings are: "
+           f"five unit vectors a row); {record['threads']} threads; scikit-learn {record['scikit-learn']}, its matrix in {record['order']} order. "
+           f"Quality on {record['test rows']:,} other rows, mean over rounds, each with another seed; memory beyond the data while fitting.\n")
+    rows = [(side, f"{min(of):.2f}", f"{min(record['seconds to predict'][side]):.3f}", round(record["MiB"][side]), f"{record['accuracy'][side]:.4f}",
+             f"{record['log probability'][side]:.3f}", f"{record['leaves'][side]:.0f}") for side, of in record["seconds"].items()]
+    yield from table(["side", "seconds to fit", "seconds to predict", "peak MiB", "accuracy", "log probability", "leaves a tree"], rows)
+    yield from ratios(record)
+
+
 def imports(record):
     versions = ", ".join(f"{name} {of}" for name, of in record["versions"].items())
     yield "## Import\n"
@@ -172,6 +183,7 @@ SECTIONS = {
     "images-efficientnet-lite0-1": images,
     "images-efficientnet-lite0-2": images,
     "search": search,
+    "forest": forest,
     "import": imports,
     "scaling": scaling,
 }

@@ -5,6 +5,7 @@
 //! So the Python side (`benchmarks/*.py`) interleaves it with the peer in one run.
 
 mod arrays;
+mod forest;
 mod images;
 mod lines;
 mod matmul;
@@ -35,8 +36,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let (row, rest) =
-        arguments.split_first().ok_or("name a row: matmul, step, embed, words, users, search, images, lines")?;
+    let (row, rest) = arguments
+        .split_first()
+        .ok_or("name a row: matmul, step, embed, words, users, search, images, lines, forest")?;
     let mut work = match row.as_str() {
         "matmul" => matmul::prepare(rest)?,
         "step" => model::step(rest)?,
@@ -46,6 +48,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "search" => search::prepare(rest)?,
         "images" => images::prepare(rest)?,
         "lines" => lines::prepare(rest)?,
+        "forest" => forest::prepare(rest)?,
         _ => return Err(format!("there is no row `{row}`").into()),
     };
     let mut out = std::io::stdout().lock();

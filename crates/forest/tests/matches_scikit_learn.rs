@@ -10,7 +10,7 @@ use quintet_forest::{ClassWeight, Forest, Matrix, MaxFeatures, Node, Options};
 use serde_json::Value;
 
 /// Seeds on our side; scikit-learn's mean and deviation come from as many as the file says.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 150;
 
 fn reference() -> Value {
     serde_json::from_str(include_str!("reference/forest.json")).expect("the reference is JSON")
@@ -104,7 +104,7 @@ fn forests_agree_in_distribution() {
     let reference = reference();
     let number = |name: &str| reference[name].as_f64().unwrap();
     // What is compared, beyond two standard errors of the difference of means, and the largest distance.
-    let (mut compared, mut far, mut farthest) = (0, 0, 0.0_f64);
+    let (mut compared, mut far, mut farthest, mut wrong) = (0, 0, 0.0_f64, Vec::new());
     for case in reference["forests"].as_array().unwrap() {
         let data = &reference["data"][case["data"].as_str().unwrap()];
         let part = |name: &str| (floats(&data[name]["values"]), labels(&data[name]["labels"]));
@@ -129,10 +129,9 @@ fn forests_agree_in_distribution() {
             let error = (deviation.powi(2) / number("seeds") + variance / SEEDS as f64).sqrt() + 1e-6;
             let distance = (ours - mean) / error;
             println!("{}: {what} {ours:.5}, scikit-learn {mean:.5}, {distance:+.2} standard errors", case["name"]);
-            assert!(distance.abs() < 4.0, "{}: {what} {ours}, scikit-learn {mean} ({distance:+.2})", case["name"]);
-            if ["accuracy", "log probability", "out of bag"].contains(&what.as_str()) {
-                let name = &case["name"];
-                assert!(distance.abs() < 3.0, "{name}: {what} {ours}, scikit-learn {mean} ({distance:+.2})");
+            let quality = ["accuracy", "log probability", "out of bag"].contains(&what.as_str());
+            if distance.abs() > if quality { 3.0 } else { 4.0 } {
+                wrong.push(format!("{}: {what} {ours}, scikit-learn {mean} ({distance:+.2})", case["name"]));
             }
             compared += 1;
             far += usize::from(distance.abs() > 2.0);
@@ -140,6 +139,7 @@ fn forests_agree_in_distribution() {
         }
     }
     println!("{far} of {compared} beyond two standard errors, the farthest {farthest:.2}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
     // Of figures that agree 4.6 % lie beyond two standard errors.
     assert!(far * 12 <= compared, "{far} of {compared} beyond two standard errors");
 }
