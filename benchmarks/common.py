@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,8 @@ BENCH = os.environ.get("QUINTET_BENCH", str(ROOT / "target/release/quintet-bench
 PROGRAM = os.environ.get("QUINTET", str(ROOT / "target/release/quintet"))
 WORK = pathlib.Path(os.environ.get("QUINTET_BENCH_WORK", str(HERE / "work")))
 DATA = pathlib.Path(os.environ.get("QUINTET_DATA", str(ROOT.parent / "shared/data")))
-RESULTS = WORK / "results"
+# A folder of results a machine, kept with the code: the page shows them side by side.
+RESULTS = HERE / "results"
 
 
 class Quintet:
@@ -110,9 +112,22 @@ def machine():
     return {"processor": model, "cores": os.cpu_count(), "instructions": [w for w in wanted if f" {w} " in flags.replace("\n", " ")]}
 
 
+def has_bf16():
+    """Whether the processor multiplies bfloat16; without it bfloat16 is slower than f32, for every side."""
+    return any(name in machine()["instructions"] for name in ("avx512_bf16", "amx_bf16"))
+
+
+def result(row):
+    """Where this machine's result of a row lies."""
+    of = machine()
+    name = re.sub(r"\W+", "-", f"{of['processor']} {of['cores']} cores {' '.join(of['instructions'])}".lower()).strip("-")
+    return RESULTS / name / f"{row}.json"
+
+
 def save(row, record):
     """Writes a row's result; `report.py` makes the page of them."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = result(row)
+    path.parent.mkdir(parents=True, exist_ok=True)
     record = {"row": row, "machine": machine(), "date": time.strftime("%Y-%m-%d"), **record}
-    (RESULTS / f"{row}.json").write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(json.dumps(record) + "\n")
     print(json.dumps(record, indent=1))

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 import torch
 
-from common import Quintet, interleave, ratio, save, seconds, timed
+from common import Quintet, has_bf16, interleave, ratio, save, seconds, timed
 from step import SIZES, Joint, prepare, tensors, zipf
 
 BATCHES = 4
@@ -58,13 +58,11 @@ def main():
     torch.set_num_threads(args.threads)
     model = Joint(size).eval()
     folder, batches = prepare(f"embed-{args.size}", model, batches_of(size))
-    ours = {p: Quintet("embed", folder, p, threads=args.threads) for p in ("f32", "bf16")}
-    answers = interleave({
-        "PyTorch f32": timed(pytorch(model, batches, bf16=False)),
-        "Quintet f32": ours["f32"],
-        "PyTorch bf16": timed(pytorch(model, batches, bf16=True)),
-        "Quintet bf16": ours["bf16"],
-    }, args.rounds)
+    ours = {p: Quintet("embed", folder, p, threads=args.threads) for p in ("f32", "bf16")[:1 + has_bf16()]}
+    sides = {}
+    for p in ours:
+        sides |= {f"PyTorch {p}": timed(pytorch(model, batches, bf16=p == "bf16")), f"Quintet {p}": ours[p]}
+    answers = interleave(sides, args.rounds)
     for side in ours.values():
         side.close()
     # The sum of all numbers of a component's vectors, which are of the size 1 for each post.
@@ -78,9 +76,8 @@ def main():
         "posts per second": {name: POSTS / min(of) for name, of in times.items()},
         "largest difference of a component's sum": off,
         "ratios": {
-            "Quintet f32 over PyTorch f32": ratio(times["PyTorch f32"], times["Quintet f32"]),
-            "Quintet bf16 over PyTorch f32": ratio(times["PyTorch f32"], times["Quintet bf16"]),
-            "Quintet bf16 over PyTorch bf16": ratio(times["PyTorch bf16"], times["Quintet bf16"]),
+            f"Quintet {p} over PyTorch {peer}": ratio(times[f"PyTorch {peer}"], times[f"Quintet {p}"])
+            for p, peer in (("f32", "f32"), ("bf16", "f32"), ("bf16", "bf16")) if p in ours
         },
     })
 

@@ -27,7 +27,7 @@ import sys
 import time
 from importlib.metadata import version
 
-from common import DATA, PROGRAM, RESULTS, WORK, Quintet, child, ratio, save, seconds
+from common import DATA, PROGRAM, WORK, Quintet, child, ratio, result, save, seconds
 
 FOLDER = WORK / "import"
 MARK = b"\0"
@@ -321,13 +321,16 @@ def growth(kind, sizes):
         yield row
 
 
+PARTS = (*PEERS, "x-v2", "growth")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=GB, help="bytes of the dumps that are compared")
     parser.add_argument("--growth", type=int, nargs="*", default=[1, 2, 5, 10], help="GB of x-v1 for Quintet alone")
     parser.add_argument("--keep", action="store_true", help="leave the dumps in the work folder")
-    parser.add_argument("--limits", action="store_true", help="measure only what the machine allows, beside earlier figures")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure only these, beside earlier figures")
     parser.add_argument("--generate", nargs=3, metavar=("KIND", "SIZE", "FILE"), help=argparse.SUPPRESS)
     parser.add_argument("--side", nargs=3, metavar=("NAME", "FILE", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -343,18 +346,22 @@ def main():
         name, path, out = args.side
         print(SIDES[name](path, pathlib.Path(out)))
         return
-    if args.limits:
-        record = json.loads((RESULTS / "import.json").read_text())
-        save("import", {**record, "limits": {kind: limits(kind, args.size) for kind in PEERS}})
-        return
-    rows = [compare(kind, args.size, args.rounds) for kind in PEERS]
-    most = {kind: limits(kind, args.size) for kind in PEERS}
-    rows.append(v2(args.size // 10))
-    grown = list(growth("x-v1", [gb * GB for gb in args.growth]))
+    path = result("import")
+    # Parts that are measured in calls of their own stand beside each other.
+    record = json.loads(path.read_text()) if path.exists() else {}
+    record = {key: record.get(key, empty) for key, empty in (("rows", []), ("growth", []), ("limits", {}))}
+    record["versions"] = {name: version(name) for name in ("pandas", "polars", "twarc-csv", "pyarrow")}
+    for part in args.parts:
+        if part == "growth":
+            record["growth"] = list(growth("x-v1", [gb * GB for gb in args.growth]))
+        else:
+            row = v2(args.size // 10) if part == "x-v2" else compare(part, args.size, args.rounds)
+            record["rows"] = sorted([r for r in record["rows"] if r["dump"] != part] + [row], key=lambda r: PARTS.index(r["dump"]))
+            if part in PEERS:
+                record["limits"][part] = limits(part, args.size)
+        save("import", record)
     if not args.keep:
         shutil.rmtree(FOLDER)
-    versions = {name: version(name) for name in ("pandas", "polars", "twarc-csv", "pyarrow")}
-    save("import", {"versions": versions, "rows": rows, "growth": grown, "limits": most})
 
 
 if __name__ == "__main__":

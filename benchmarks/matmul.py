@@ -1,4 +1,4 @@
-"""Matrix products of the shapes of training: oneDNN (through PyTorch) and Quintet's own, one and two threads.
+"""Matrix products of the shapes of training: PyTorch's (MKL for f32, oneDNN for bf16) and Quintet's, one and two threads.
 
 The right-hand matrix is packed before on our side, as for a GRU; PyTorch holds its factors in the precision of the
 product, ours converts the left-hand one from f32 each time.
@@ -9,7 +9,7 @@ import time
 
 import torch
 
-from common import Quintet, interleave, ratio, save, seconds
+from common import Quintet, has_bf16, interleave, ratio, save, seconds
 
 SHAPES = {
     "a GRU step, 640 texts": (640, 1024, 3072),
@@ -39,13 +39,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
+    precisions = ("f32", "bf16")[:1 + has_bf16()]
     rows = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         for name, shape in SHAPES.items():
             sides = {}
-            for precision in ("f32", "bf16"):
-                sides[f"oneDNN {precision}"] = peer(shape, precision)
+            for precision in precisions:
+                sides[f"PyTorch {precision}"] = peer(shape, precision)
                 sides[f"Quintet {precision}"] = Quintet("matmul", *shape, precision, threads)
             answers = {side: seconds(of) for side, of in interleave(sides, args.rounds).items()}
             for side in sides.values():
@@ -55,7 +56,7 @@ def main():
             rows.append({
                 "what": name, "shape": shape, "threads": threads,
                 "GFLOP/s": {side: work / min(of) for side, of in answers.items()},
-                "ratios": {p: ratio(answers[f"oneDNN {p}"], answers[f"Quintet {p}"]) for p in ("f32", "bf16")},
+                "ratios": {p: ratio(answers[f"PyTorch {p}"], answers[f"Quintet {p}"]) for p in precisions},
             })
             print(threads, name, {side: round(value) for side, value in rows[-1]["GFLOP/s"].items()}, flush=True)
     save("matmul", {"torch": torch.__version__, "rows": rows})

@@ -9,11 +9,14 @@ HEAD = """# How fast
 
 Made by `benchmarks/run`, which runs Quintet and what people use today in turn, in one run, on the same input, and checks
 that the results agree. A ratio is the peer's time over Quintet's (2.0: twice as fast): the median of the rounds and, in
-brackets, its quartiles. Times are the best round's.
+brackets, its quartiles. Times are the best round's. A row stands here once for each machine that it was run on; the
+figures are in `benchmarks/results`.
 """
 
 
 def ratio(r):
+    if "low" not in r:
+        return f"{r['median']:.2f}"
     return f"{r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f}, {r['rounds']} rounds)"
 
 
@@ -37,12 +40,13 @@ def ratios(record):
 
 def matmul(record):
     yield "## Matrix products\n"
-    yield "GFLOP/s of the best round. The right-hand matrix is packed before on our side; oneDNN through PyTorch.\n"
-    sides = ["oneDNN f32", "Quintet f32", "oneDNN bf16", "Quintet bf16"]
+    yield ("GFLOP/s of the best round, and how many times as fast Quintet is. The right-hand matrix is packed before on our side. PyTorch multiplies by MKL in f32, by oneDNN "
+           "in bf16.\n")
+    sides, precisions = list(record["rows"][0]["GFLOP/s"]), list(record["rows"][0]["ratios"])
     yield from table(
-        ["shape", "threads", *sides, "ratio f32", "ratio bf16"],
+        ["shape", "threads", *sides, *(f"ratio {p}" for p in precisions)],
         [(f"{r['what']}, {'x'.join(map(str, r['shape']))}", r["threads"], *(round(r["GFLOP/s"][s]) for s in sides),
-          f"{r['ratios']['f32']['median']:.2f}", f"{r['ratios']['bf16']['median']:.2f}") for r in record["rows"]])
+          *(ratio(r["ratios"][p]) for p in precisions)) for r in record["rows"]])
 
 
 def steps(record, title):
@@ -73,7 +77,8 @@ def embed(record):
 
 def words(record):
     yield "## Word vectors\n"
-    yield f"{record['tokens']:,} tokens, {record['words']:,} words, {record['threads']} threads, settings {record['settings']}.\n"
+    yield (f"{record['tokens']:,} tokens, {record['words']:,} words, {record['threads']} threads (Quintet uses one, so that a seed gives the same bits), "
+           f"settings {record['settings']}.\n")
     yield from table(["side", "seconds"], [(name, f"{min(t):.1f}") for name, t in record["seconds"].items()])
     yield from ratios(record)
     rows = [(f"ten nearest neighbours shared, {name}", f"{v:.3f}") for name, v in record["ten nearest neighbours shared"].items()]
@@ -131,15 +136,14 @@ def imports(record):
             times = ratio(of["ratio"]) if rounds > 1 else f"{of['ratio']['median']:.1f} (one round)" if rounds else ""
             rows.append((r["dump"], f"{r['bytes'] / 1e6:,.0f}", f"{r['records']:,}", side, f"{min(of['seconds']):.1f}", round(of["MB/s"]), f"{of['records/s']:,.0f}", round(of["MiB"]), times))
     yield from table(["dump", "MB", "records", "side", "seconds", "MB/s", "records/s", "peak MiB", "times as fast is Quintet"], rows)
-    if "limits" in record:
+    if record["limits"]:
         yield ("What the machine allows: " + "; ".join(f"{kind}: {of['read']:,.0f} MB/s of reading the file, {of['check']:,.0f} MB/s of finding out that each line is JSON" for kind, of in record["limits"].items()) + ".\n")
-    first, last = record["growth"][0], record["growth"][-1]
-    bytes_a_post = (last["MiB"] - first["MiB"]) * 2**20 / (last["posts"] - first["posts"])
-    yield (f"Quintet alone on raw tweets through standard input. Time is linear. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post. "
-           "Posts of 0.2 kB cost per post, not per byte: strings made and freed (17 % of the time), "
-           "compression (14 %), moving posts (8 %), copies recognised (7 %), tags and mentions found (7 %), JSON (6 %); there polars, which does of this the strings, the compression and the JSON, is faster and holds three times the memory.\n")
-    yield from table(["GB", "posts", "seconds", "MB/s", "peak MiB"],
-                     [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
+    if record["growth"]:
+        first, last = record["growth"][0], record["growth"][-1]
+        bytes_a_post = (last["MiB"] - first["MiB"]) * 2**20 / (last["posts"] - first["posts"])
+        yield (f"Quintet alone on raw tweets through standard input. Time is linear. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post.\n")
+        yield from table(["GB", "posts", "seconds", "MB/s", "peak MiB"],
+                         [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
 
 
 def scaling(record):
@@ -152,8 +156,8 @@ def scaling(record):
     panels = {title: {stage: [(int(n), m[of]) for n, m in by.items()] for stage, by in stages.items()} for title, of in (("seconds", "seconds"), ("peak MiB", "MiB"))}
     (ROOT / "docs/scaling.svg").write_text("\n".join(plot.log_log(about, panels, "posts")) + "\n")
     yield f"![{about}](scaling.svg)\n"
-    for what, of, form in (("seconds", "seconds", "{:.1f}"), ("peak MiB", "MiB", "{:.0f}")):
-        cells = lambda by: [form.format(by[str(n)][of]) if str(n) in by else "" for n in sizes]
+    for what, of, form in (("seconds", "seconds", lambda v: f"{v:.2f}" if v < 1 else f"{v:.1f}"), ("peak MiB", "MiB", "{:.0f}".format)):
+        cells = lambda by: [form(by[str(n)][of]) if str(n) in by else "" for n in sizes]
         yield from table([what, *(f"{n:,} posts" for n in sizes)], [(stage, *cells(by)) for stage, by in stages.items()])
 
 
@@ -173,15 +177,18 @@ SECTIONS = {
 }
 
 
+def name_of(machine):
+    return f"{machine['processor']}, {machine['cores']} cores, {', '.join(machine['instructions'])}"
+
+
 def main():
     lines = [HEAD]
     for row, section in SECTIONS.items():
-        path = RESULTS / f"{row}.json"
-        if path.exists():
-            record = json.loads(path.read_text())
-            lines += section(record)
-            machine = record["machine"]
-            lines.append(f"{record['date']}, {machine['processor']}, {machine['cores']} cores, {', '.join(machine['instructions'])}.\n")
+        records = sorted((json.loads(path.read_text()) for path in RESULTS.glob(f"*/{row}.json")), key=lambda r: r["date"], reverse=True)
+        for at, record in enumerate(records):
+            title, *rest = section(record)
+            # The rows of a section that were run on several machines share its title.
+            lines += [title] * (at == 0) + [f"**{name_of(record['machine'])}, {record['date']}.**\n"] + rest
     lines.append((HERE / "notes.md").read_text())
     (ROOT / "docs/performance.md").write_text("\n".join(lines).rstrip() + "\n")
 

@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import sys
 
-from common import PROGRAM, RESULTS, ROOT, WORK, child, save
+from common import PROGRAM, ROOT, WORK, child, result, save
 
 FOLDER = WORK / "scaling"
 HERE = pathlib.Path(__file__).resolve()
@@ -84,7 +84,7 @@ def main():
     if args.export:
         export(*args.export)
         return
-    path = RESULTS / "scaling.json"
+    path = result("scaling")
     rows = json.loads(path.read_text())["rows"] if path.exists() else {}
     for posts in args.sizes:
         folder = FOLDER / str(posts)

@@ -1,12 +1,13 @@
 """Word vectors: official fastText and Quintet on the same tokens with the same settings.
 
 Text: the training texts of a corpus of public posts (`--text`: any file with a text a line, words apart by spaces).
-Quality, with the peer's own second run (another order of its threads) as the yardstick: how many of the ten nearest
-neighbours of frequent words agree with the peer's, and how well a post's hashtags are found from the mean of its words.
+Quality, with the peer's own second run (another seed) as the yardstick: how many of the ten nearest neighbours of
+frequent words agree with the peer's, and how well a post's hashtags are found from the mean of its words.
 """
 
 import argparse
 import gzip
+import itertools
 import json
 import re
 import time
@@ -54,12 +55,13 @@ def neighbours(words, rows, asked, k=10):
 def tag_recall(words, rows, lines, tags, k=10):
     """Share of held-back tags among the k tags nearest to the mean of the post's other words."""
     index = {word: i for i, word in enumerate(words)}
-    tags = [tag for tag in tags if tag in index]
+    known = {tag for tag in tags if tag in index}
+    tags = sorted(known)
     rows = unit(rows)
     targets = rows[[index[tag] for tag in tags]]
     right, asked = 0, 0
     for line in lines:
-        own = [word for word in line if word in tags]
+        own = [word for word in line if word in known]
         rest = [index[word] for word in line if word in index and not word.startswith("#")]
         if own and rest:
             scores = targets @ rows[rest].mean(0)
@@ -72,8 +74,8 @@ def tag_recall(words, rows, lines, tags, k=10):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--text")
-    parser.add_argument("--lines", type=int, default=0, help="only so many lines; 0: all")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--lines", type=int, default=60_000, help="only so many lines, drawn at random; 0: all")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     folder = WORK / "words"
@@ -92,7 +94,11 @@ def main():
         f"buckets = {s['bucket']}\nsubwords = [{s['minn']}, {s['maxn']}]\nlearning_rate = {s['lr']}\nsample = {s['t']}\n")
     ours = Quintet("words", text, config, folder / "ours.vec", threads=args.threads)
 
+    seeds = itertools.count()
+
     def peer():
+        # The function takes no seed, but its defaults hold one.
+        fasttext.FastText.unsupervised_default["seed"] = next(seeds)
         start = time.perf_counter()
         model = fasttext.train_unsupervised(str(text), model="skipgram", thread=args.threads, verbose=0, **SETTINGS)
         return {"seconds": time.perf_counter() - start, "model": model}

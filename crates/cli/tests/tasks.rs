@@ -8,6 +8,16 @@ use std::path::Path;
 
 use common::{json, quintet, small, town};
 
+/// Settings that make fitting a matter of seconds.
+fn quick(task: &str) -> Vec<&'static str> {
+    let settings: &[&str] = match task {
+        "hashtags" => &["co-attention.dim=16", "co-attention.attention=8", "co-attention.epochs=2"],
+        "bots" => &["epochs=2", "folds=2", "maps=10", "posts=4"],
+        _ => &["deepgeo_epochs=1", "trees=10"],
+    };
+    settings.iter().flat_map(|&setting| ["--set", setting]).collect()
+}
+
 /// A town with a trained model in `run`.
 fn trained(path: &Path) {
     town(path, "600");
@@ -33,7 +43,8 @@ fn every_task_is_measured_fitted_and_applied() {
     let path = folder.path();
     trained(path);
     for task in ["hashtags", "bots", "location"] {
-        let report = json(path, &["eval", task, "town", "--model", "run"]);
+        let eval = [&["eval", task, "town", "--model", "run"][..], &quick(task)].concat();
+        let report = json(path, &eval);
         let lines = report["lines"].as_array().unwrap();
         for role in ["ours", "paper", "baseline", "trivial"] {
             assert!(lines.iter().any(|line| line["role"] == role), "{task} has no {role}: {report:#}");
@@ -43,13 +54,14 @@ fn every_task_is_measured_fitted_and_applied() {
             assert!(!figures.is_empty() && figures.iter().all(|f| f["value"].is_number()), "{line:#}");
         }
         assert_eq!(report["synthetic"], true);
-        let again = json(path, &["eval", task, "town", "--model", "run", "--threads", "1"]);
+        let again = json(path, &[&eval[..], &["--threads", "1"]].concat());
         for (a, b) in lines.iter().zip(again["lines"].as_array().unwrap()) {
             assert_eq!(a["figures"], b["figures"], "{task}: the same figures at any thread count");
         }
 
         let file = format!("{task}.task");
-        let header = json(path, &["fit", task, "town", "--model", "run", "--into", &file]);
+        let header =
+            json(path, &[&["fit", task, "town", "--model", "run", "--into", &file][..], &quick(task)].concat());
         assert_eq!(header["task"], task);
         let summary = json(
             path,

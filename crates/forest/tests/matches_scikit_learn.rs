@@ -2,6 +2,8 @@
 //!
 //! `reference/forest.py` made the expected values.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use quintet_forest::{ClassWeight, Forest, Matrix, MaxFeatures, Node, Options};

@@ -1,5 +1,7 @@
 //! What holds for every forest: rows reach leaves, probabilities sum to 1, bits do not depend on threads or on storage.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::Mutex;
 
 use proptest::prelude::*;

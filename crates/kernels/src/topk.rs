@@ -91,7 +91,7 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
     }
     let room = k + k.max(16);
     let chunk = (KEPT / room).clamp(8, CHUNK).min(q);
-    let block = (BLOCK / dim / COLS).max(1) * COLS;
+    let block = rows_of_a_block(dim);
     let (chunks, blocks) = (q.div_ceil(chunk), n.div_ceil(block));
 
     // What each thread found for each chunk.
@@ -103,11 +103,11 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
         while let Some(at) = task.map(|task| task / blocks) {
             let rows = chunk.min(q - at * chunk);
             let queries = &queries[at * chunk * dim..][..rows * dim];
-            let (mut packed, mut best) = (None, Best::new(rows, k, room));
+            let (mut packed, mut best) = (None, Best::new(rows, k, room, Ties::Later));
             while let Some(from) = task.filter(|&task| task / blocks == at).map(|task| task % blocks * block) {
                 let rows = block.min(n - from);
                 let vectors = &vectors[from * dim..][..rows * dim];
-                best.search(level, queries, &mut packed, vectors, from as u32);
+                best.search(level, queries, &mut packed, vectors, Names::From(from as u32));
                 task = take();
             }
             found[at].lock().unwrap_or_else(PoisonError::into_inner).push(best);
@@ -134,10 +134,72 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
     hits
 }
 
+/// The `k` vectors with the largest scalar product for one query, of the rows `lists` of `vectors` `[n, dim]`, on this
+/// thread; row i is vector `names[i]`, ascending within a list. Best first; equal scores in the order of the names.
+/// The scores are those of [`top_k`], but a list costs little more than reading it.
+///
+/// # Panics
+/// If `query` is empty, or a list is not among the rows and names.
+pub fn top_k_of_lists(query: &[f32], vectors: &[f32], names: &[u32], lists: &[Range<usize>], k: usize) -> Vec<Hit> {
+    top_k_of_lists_at(Level::best(), query, vectors, names, lists, k)
+}
+
+/// [`top_k_of_lists`] with the instructions of `level`, which must be one of [`Level::available`].
+fn top_k_of_lists_at(
+    level: Level,
+    query: &[f32],
+    vectors: &[f32],
+    names: &[u32],
+    lists: &[Range<usize>],
+    k: usize,
+) -> Vec<Hit> {
+    let (dim, k) = (query.len(), k.min(lists.iter().map(Range::len).sum()));
+    assert!(dim > 0, "vectors must have a dimension");
+    if k == 0 {
+        return Vec::new();
+    }
+    let (mut packed, mut best) = (None, Best::new(1, k, k + k.max(16), Ties::AnyOrder));
+    let block = rows_of_a_block(dim);
+    for list in lists {
+        for from in list.clone().step_by(block) {
+            let to = list.end.min(from + block);
+            best.search(level, query, &mut packed, &vectors[from * dim..to * dim], Names::Of(&names[from..to]));
+        }
+    }
+    let mut hits = best.of(0).to_vec();
+    hits.sort_unstable_by(Hit::order);
+    hits.truncate(k);
+    hits
+}
+
+/// Vectors that are looked through at a time.
+fn rows_of_a_block(dim: usize) -> usize {
+    (BLOCK / dim / COLS).max(1) * COLS
+}
+
+/// What the vectors of a block are called in hits.
+#[derive(Clone, Copy)]
+enum Names<'a> {
+    /// By their place, from that of the first.
+    From(u32),
+    /// By these.
+    Of(&'a [u32]),
+}
+
+/// In which order vectors are seen, which decides what becomes of a score that equals the k-th best.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ties {
+    /// Ascending: what comes later is behind what is equally good.
+    Later,
+    /// Any.
+    AnyOrder,
+}
+
 /// The best hits of the queries of a chunk so far.
 struct Best {
     k: usize,
     room: usize,
+    ties: Ties,
     /// `[queries, room]`; once a row is full only its k best stay.
     hits: Vec<Hit>,
     /// Hits in use, per query.
@@ -147,9 +209,9 @@ struct Best {
 }
 
 impl Best {
-    fn new(queries: usize, k: usize, room: usize) -> Self {
+    fn new(queries: usize, k: usize, room: usize, ties: Ties) -> Self {
         let thresholds = vec![f32::NEG_INFINITY; queries];
-        Self { k, room, hits: vec![NONE; queries * room], used: vec![0; queries], thresholds }
+        Self { k, room, ties, hits: vec![NONE; queries * room], used: vec![0; queries], thresholds }
     }
 
     /// What may be among the k best of query `query`.
@@ -157,14 +219,13 @@ impl Best {
         &self.hits[query * self.room..][..self.used[query]]
     }
 
-    /// Looks at `vectors`, the first of which is vector `first`. Must be called in ascending order.
-    /// `packed` is for the queries, packed once that is needed.
-    fn search(&mut self, level: Level, queries: &[f32], packed: &mut Option<PackedA>, vectors: &[f32], first: u32) {
+    /// Looks at `vectors`. `packed` is for the queries, packed once that is needed.
+    fn search(&mut self, level: Level, queries: &[f32], packed: &mut Option<PackedA>, vectors: &[f32], names: Names) {
         let (all, dim) = (self.used.len(), queries.len() / self.used.len());
         let count = vectors.len() / dim;
         let mut scores = Scratch::new(GROUP.min(all) * count);
         if few::product(level, &mut scores, queries, vectors, dim) {
-            return simd::run_at(level, Scan { best: self, rows: 0..all, scores: &scores, first });
+            return simd::run_at(level, Scan { best: self, rows: 0..all, scores: &scores, names });
         }
         let packed = packed.get_or_insert_with(|| PackedA::new(Mat::new(queries, all, dim)));
         let vectors = pack_b(Mat::new(vectors, count, dim).t());
@@ -172,7 +233,7 @@ impl Best {
             let rows = from..all.min(from + GROUP);
             let scores = &mut scores[..rows.len() * count];
             product(level, scores, packed, rows.clone(), &vectors);
-            simd::run_at(level, Scan { best: self, rows, scores, first });
+            simd::run_at(level, Scan { best: self, rows, scores, names });
         }
     }
 
@@ -183,7 +244,10 @@ impl Best {
         self.used[query] += 1;
         if self.used[query] == self.room {
             let (_, worst, _) = hits.select_nth_unstable_by(self.k - 1, Hit::order);
-            self.thresholds[query] = worst.score;
+            self.thresholds[query] = match self.ties {
+                Ties::Later => worst.score,
+                Ties::AnyOrder => worst.score.next_down(),
+            };
             self.used[query] = self.k;
         }
     }
@@ -194,7 +258,7 @@ struct Scan<'a> {
     best: &'a mut Best,
     rows: Range<usize>,
     scores: &'a [f32],
-    first: u32,
+    names: Names<'a>,
 }
 
 /// Scores that are compared at once.
@@ -205,29 +269,31 @@ impl Task for Scan<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Scan { best, rows, scores, first } = self;
+        let Scan { best, rows, scores, names } = self;
         for (query, scores) in rows.clone().zip(scores.chunks_exact(scores.len() / rows.len())) {
-            let mut index = first;
-            for scores in scores.chunks(LANES) {
+            for (scores, place) in scores.chunks(LANES).zip((0..).step_by(LANES)) {
                 let threshold = best.thresholds[query];
                 let any = match <&[f32; LANES]>::try_from(scores) {
                     Ok(scores) => scores.iter().fold(false, |any, &score| any | (score > threshold)),
                     Err(_) => true,
                 };
                 if any {
-                    offer(best, query, index, scores);
+                    offer(best, query, scores, names, place);
                 }
-                index += LANES as u32;
             }
         }
     }
 }
 
-/// Adds the scores above the threshold, the first of which belongs to vector `first`.
+/// Adds the scores above the threshold, the first of which belongs to the vector at `place` of `names`.
 #[inline(never)]
-fn offer(best: &mut Best, query: usize, first: u32, scores: &[f32]) {
-    for (&score, index) in scores.iter().zip(first..) {
+fn offer(best: &mut Best, query: usize, scores: &[f32], names: Names, place: usize) {
+    for (&score, place) in scores.iter().zip(place..) {
         if score > best.thresholds[query] {
+            let index = match names {
+                Names::From(first) => first + place as u32,
+                Names::Of(names) => names[place],
+            };
             best.push(query, Hit { index, score });
         }
     }
@@ -282,6 +348,34 @@ mod tests {
             let expected = plain(&queries, &vectors, dim, k);
             for level in Level::available() {
                 prop_assert_eq!(&lists(&top_k_at(level, &queries, &vectors, dim, k), q), &expected, "{:?}", level);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Lists in any order hold vectors whose names interleave: ties between lists go by name.
+        #[test]
+        fn lists_give_what_sorting_their_vectors_gives(
+            (lists, n, dim) in (1usize..6, 0usize..200, 1usize..20),
+            k in 0usize..30,
+            odd in prop_oneof![Just(u64::MAX), 20u64..2000],
+            seed: u64,
+        ) {
+            let (query, by_name) = (vectors(seed, dim, odd), vectors(seed ^ 1, n * dim, odd));
+            let members: Vec<Vec<u32>> = (0..lists).map(|l| (0..n as u32).filter(|i| *i as usize % lists == l).collect()).collect();
+            let names: Vec<u32> = members.iter().flatten().copied().collect();
+            let rows: Vec<f32> = names.iter().flat_map(|&i| &by_name[i as usize * dim..][..dim]).copied().collect();
+            let mut ranges = Vec::new();
+            members.iter().for_each(|m| {
+                let start = ranges.last().map_or(0, |r: &Range<usize>| r.end);
+                ranges.push(start..start + m.len());
+            });
+            ranges.rotate_left(seed as usize % lists);
+            let expected = &plain(&query, &by_name, dim, k)[0];
+            for level in Level::available() {
+                prop_assert_eq!(&top_k_of_lists_at(level, &query, &rows, &names, &ranges, k), expected, "{:?}", level);
             }
         }
     }

@@ -70,9 +70,9 @@ impl Case {
                         + (0..e).map(|i| wide(w_ih[g * e + i]) * wide(x[i])).sum::<f64>()
                         + (0..h).map(|i| wide(w_hh[g * h + i]) * state[i]).sum::<f64>()
                 };
-                for j in 0..h {
+                for (j, cell) in cell.iter_mut().enumerate() {
                     let (i, f) = (sigmoid(gate(j)), sigmoid(gate(h + j)));
-                    cell[j] = f * cell[j] + i * gate(2 * h + j).tanh();
+                    *cell = f * *cell + i * gate(2 * h + j).tanh();
                 }
                 state = (0..h).map(|j| sigmoid(gate(3 * h + j)) * cell[j].tanh()).collect();
                 states[at] = state.clone();

@@ -1,4 +1,4 @@
-//! Sixteen rows turned into sixteen columns in registers (AVX-512).
+//! Rows turned into columns in registers: sixteen of sixteen (AVX-512), eight of eight (AVX2).
 
 use std::arch::x86_64::*;
 
@@ -48,4 +48,33 @@ pub(super) fn transposed(r: [__m512; LANES]) -> [__m512; LANES] {
             _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b)
         }
     })
+}
+
+/// 8 by 8 values, of which row i starts at `rows + i * stride`; element p of the result holds value p of all rows.
+///
+/// # Safety
+/// The processor must have AVX2, and 8 values must be readable from the start of each row.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) unsafe fn transpose_eight(rows: *const f32, stride: usize) -> [__m256; 8] {
+    // Four values of rows i and i + 4.
+    let two = |i: usize, from: usize| {
+        // SAFETY: the caller's promise, as `from + 4` is at most 8.
+        let [low, high] = [i, i + 4].map(|row| unsafe { _mm_loadu_ps(rows.add(row * stride + from)) });
+        _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
+    };
+    // Four columns of all rows.
+    let four = |from: usize| {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| two(i, from));
+        let (low, high) = (
+            [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d)],
+            [_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d)],
+        );
+        let turned = |[ab, cd]: [__m256; 2]| {
+            [_mm256_shuffle_ps::<0b01_00_01_00>(ab, cd), _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd)]
+        };
+        [turned(low), turned(high)]
+    };
+    let [[[a, b], [c, d]], [[e, f], [g, h]]] = [four(0), four(4)];
+    [a, b, c, d, e, f, g, h]
 }

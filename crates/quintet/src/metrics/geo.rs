@@ -3,7 +3,7 @@
 use crate::posts::Point;
 
 /// Mean radius of the Earth in kilometres (IUGG).
-const RADIUS: f64 = 6371.008_8;
+const RADIUS: f64 = 6_371.008_8;
 /// 100 miles in kilometres: the distance within which geolocation papers call a prediction right.
 pub const NEAR: f64 = 161.0;
 

@@ -55,7 +55,7 @@ pub struct TagSummary {
 impl TagSummary {
     /// Means over `posts`; all zero without any.
     pub fn of(posts: &[Hits]) -> TagSummary {
-        Self::mean(posts.len(), posts.iter().map(|post| Expected::of(post)))
+        Self::mean(posts.len(), posts.iter().map(Expected::of))
     }
 
     /// What lists in random order score in expectation, exactly: `posts` holds for each post how many of its tags are
@@ -132,6 +132,7 @@ mod tests {
     use super::*;
     use crate::metrics::Interval;
     use proptest::prelude::*;
+    use quintet_kernels::rng::Rng;
 
     fn close(a: f64, b: f64) {
         assert!((a - b).abs() < 1e-9, "{a} instead of {b}");

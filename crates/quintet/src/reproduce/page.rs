@@ -49,9 +49,8 @@ pub fn page(outcomes: &[Outcome], missing: &[String]) -> Report {
 fn groups<'a>(outcomes: &[&'a Outcome]) -> Vec<(String, Vec<(&'a Outcome, &'a Evaluated)>)> {
     let mut groups: Vec<(String, Vec<(&Outcome, &Evaluated)>)> = Vec::new();
     for outcome in outcomes {
-        let corpus = outcome.run.split('/').next().unwrap_or_default();
         for evaluated in &outcome.evaluations {
-            let key = format!("{corpus}: {}", evaluated.name);
+            let key = format!("{}: {}", evaluated.corpus, evaluated.name);
             match groups.iter_mut().find(|(k, _)| *k == key) {
                 Some((_, members)) => members.push((outcome, evaluated)),
                 None => groups.push((key, vec![(outcome, evaluated)])),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::page;
-use super::plan::{Ask, Data, Run, Section, TOWN_POSTS, plan};
+use super::plan::{Ask, Data, Run, Section, TOWN_POSTS, data, plan};
 use crate::atomic;
 use crate::config::Config;
 use crate::error::{AtPath, Error, Result};
@@ -47,6 +47,8 @@ pub enum Figures {
 pub struct Evaluated {
     /// Name of the evaluation in the plan.
     pub name: String,
+    /// Corpus whose posts were asked about.
+    pub corpus: String,
     /// The command.
     pub command: String,
     /// The figures.
@@ -202,7 +204,7 @@ fn outcome(
     options: &ReproduceOptions,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
-    let corpus = corpus(into, run.data, options.data.as_deref(), progress)?;
+    let corpus = corpus_of(into, run.data, options.data.as_deref(), progress)?;
     let mut config = run.config.clone();
     config.seed = seed;
     let folder = training_folder(into, run, &config);
@@ -211,19 +213,21 @@ fn outcome(
     let mut evaluations = Vec::new();
     for evaluation in &run.evaluations {
         let began = Instant::now();
+        let asked = corpus_of(into, data(evaluation.corpus), options.data.as_deref(), progress)?;
         let (figures, command) = match &evaluation.ask {
             Ask::Retrieval(options) => {
-                let figures = retrieval::run(&corpus, &model, options, progress)?;
-                (Figures::Retrieval(figures), retrieval_command(run.data.name, options))
+                let figures = retrieval::run(&asked, &model, options, progress)?;
+                (Figures::Retrieval(figures), retrieval_command(evaluation.corpus, options))
             }
             Ask::Task(name, options) => {
                 let options = tasks::Options { seed, ..options.clone() };
-                let figures = tasks::task(name)?.evaluate(&corpus, &model, &options, progress)?;
-                (Figures::Task(figures), task_command(run.data.name, name, &options))
+                let figures = tasks::task(name)?.evaluate(&asked, &model, &options, progress)?;
+                (Figures::Task(figures), task_command(evaluation.corpus, name, &options))
             }
         };
         let seconds = began.elapsed().as_secs_f64();
-        evaluations.push(Evaluated { name: evaluation.name.into(), command, figures, seconds });
+        let (name, corpus) = (evaluation.name.into(), evaluation.corpus.into());
+        evaluations.push(Evaluated { name, corpus, command, figures, seconds });
     }
     let sets: String = run.changed.iter().map(|change| format!(" --set '{change}'")).collect();
     Ok(Outcome {
@@ -254,7 +258,7 @@ fn key(run: &Run, seed: u64) -> String {
 }
 
 /// The corpus, imported or generated once.
-fn corpus(into: &Path, data: Data, from: Option<&Path>, progress: &dyn Progress) -> Result<Corpus> {
+fn corpus_of(into: &Path, data: Data, from: Option<&Path>, progress: &dyn Progress) -> Result<Corpus> {
     let folder = into.join("corpora").join(data.name);
     if !folder.join("corpus.json").is_file() {
         std::fs::create_dir_all(into.join("corpora")).at(into)?;

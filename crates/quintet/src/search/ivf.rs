@@ -6,14 +6,17 @@
 //! recall for every number of probes at once.
 
 use quintet_kernels::rng::{Rng, label};
-use quintet_kernels::topk::{Hit, top_k};
+use quintet_kernels::topk::{Hit, Hits, top_k, top_k_of_lists};
 use rayon::prelude::*;
+use std::ops::Range;
 
 use super::vectors::to_unit_length;
 use crate::features::Dense;
 
 /// Vectors per list that the centres are learned from (faiss warns below 39).
 const SAMPLE: usize = 50;
+/// Queries a list, on average, from which on it pays to look through a list for all of its queries at once.
+const SHARED: usize = 4;
 /// Rounds of k-means.
 const ROUNDS: usize = 10;
 
@@ -55,38 +58,67 @@ impl Ivf {
     /// The `k` nearest of the vectors in the `probes` lists nearest to each query; `queries` is `[q, dim]`. Best first,
     /// equal cosines in the order of the vectors.
     pub fn search(&self, queries: &[f32], k: usize, probes: usize) -> Vec<Vec<Hit>> {
+        let dim = self.vectors.dim;
+        let asking = queries.len() / dim;
+        let search = || {
+            let nearest = top_k(queries, &self.centres.values, dim, probes);
+            if asking * probes < SHARED * self.lists() {
+                self.each_alone(queries, k, asking, &nearest)
+            } else {
+                self.list_by_list(queries, k, asking, &nearest)
+            }
+        };
         // One way into the thread pool instead of one for each step: it takes as long as looking through a list.
-        rayon::scope(|_| self.look_through(queries, k, probes))
+        if rayon::current_num_threads() == 1 { search() } else { rayon::scope(|_| search()) }
     }
 
-    fn look_through(&self, queries: &[f32], k: usize, probes: usize) -> Vec<Vec<Hit>> {
+    /// Few queries seldom share a list: each looks through its lists, nearest first, so that most scores of later ones
+    /// are below what it has.
+    fn each_alone(&self, queries: &[f32], k: usize, asking: usize, nearest: &Hits) -> Vec<Vec<Hit>> {
+        let (dim, parts) = (self.vectors.dim, rayon::current_num_threads().div_ceil(asking.max(1)));
+        let look = |task: usize| {
+            let (query, part) = (task / parts, task % parts);
+            let lists = nearest.of(query).iter().skip(part).step_by(parts).map(|list| self.rows(list.index as usize));
+            let query = &queries[query * dim..][..dim];
+            top_k_of_lists(query, &self.vectors.values, &self.order, &lists.collect::<Vec<_>>(), k)
+        };
+        let tasks = 0..asking * parts;
+        let found: Vec<_> = if rayon::current_num_threads() == 1 {
+            tasks.map(look).collect()
+        } else {
+            tasks.into_par_iter().map(look).collect()
+        };
+        found.chunks(parts).map(|parts| best(parts.concat(), k)).collect()
+    }
+
+    /// Queries that share a list look through it together.
+    fn list_by_list(&self, queries: &[f32], k: usize, asking: usize, nearest: &Hits) -> Vec<Vec<Hit>> {
         let dim = self.vectors.dim;
-        let mut found = vec![Vec::new(); queries.len() / dim];
-        let nearest = top_k(queries, &self.centres.values, dim, probes);
-        // Queries that share a list look through it together.
-        let mut asking: Vec<Vec<u32>> = vec![Vec::new(); self.lists()];
-        for query in 0..found.len() {
-            nearest.of(query).iter().for_each(|list| asking[list.index as usize].push(query as u32));
+        let mut found = vec![Vec::new(); asking];
+        let mut of_list: Vec<Vec<u32>> = vec![Vec::new(); self.lists()];
+        for query in 0..asking {
+            nearest.of(query).iter().for_each(|list| of_list[list.index as usize].push(query as u32));
         }
-        let asked: Vec<usize> = (0..self.lists()).filter(|&list| !asking[list].is_empty()).collect();
+        let asked: Vec<usize> = (0..self.lists()).filter(|&list| !of_list[list].is_empty()).collect();
         let look = |&list: &usize| {
             let mut vectors = Dense::new(dim);
-            asking[list].iter().for_each(|&query| vectors.push(&queries[query as usize * dim..][..dim]));
-            let rows = self.starts[list] * dim..self.starts[list + 1] * dim;
-            top_k(&vectors.values, &self.vectors.values[rows], dim, k)
+            of_list[list].iter().for_each(|&query| vectors.push(&queries[query as usize * dim..][..dim]));
+            let rows = self.rows(list);
+            top_k(&vectors.values, &self.vectors.values[rows.start * dim..rows.end * dim], dim, k)
         };
         let hits: Vec<_> = asked.par_iter().map(look).collect();
         for (&list, hits) in asked.iter().zip(hits) {
-            for (i, &query) in asking[list].iter().enumerate() {
+            for (i, &query) in of_list[list].iter().enumerate() {
                 let global = |hit: &Hit| Hit { index: self.order[self.starts[list] + hit.index as usize], ..*hit };
                 found[query as usize].extend(hits.of(i).iter().map(global));
             }
         }
-        found.par_iter_mut().for_each(|hits| {
-            hits.sort_unstable_by(Hit::order);
-            hits.truncate(k);
-        });
-        found
+        found.into_par_iter().map(|hits| best(hits, k)).collect()
+    }
+
+    /// The rows of a list.
+    fn rows(&self, list: usize) -> Range<usize> {
+        self.starts[list]..self.starts[list + 1]
     }
 
     /// Share of `truth`, the true nearest vectors of each of `queries` `[q, dim]`, that a search finds with 1, 2, ...,
@@ -112,6 +144,13 @@ impl Ivf {
         });
         sums.collect()
     }
+}
+
+/// The `k` best of `hits`, best first.
+fn best(mut hits: Vec<Hit>, k: usize) -> Vec<Hit> {
+    hits.sort_unstable_by(Hit::order);
+    hits.truncate(k);
+    hits
 }
 
 /// The nearest centre of each vector, with the cosine.

@@ -95,8 +95,8 @@ fn repetition(n: &mut Numbers, posts: &[Reading]) {
     for least in [0.5, 0.8, 0.99] {
         n.push(format!("alike_above_{least}"), share(best.iter().filter(|b| **b > least).count(), best.len()));
     }
-    let ends: [(&str, fn(&[String]) -> &[String]); 2] =
-        [("beginning", |t| &t[..t.len().min(2)]), ("ending", |t| &t[t.len().saturating_sub(2)..])];
+    type End = (&'static str, fn(&[String]) -> &[String]);
+    let ends: [End; 2] = [("beginning", |t| &t[..t.len().min(2)]), ("ending", |t| &t[t.len().saturating_sub(2)..])];
     for (name, end) in ends {
         let counts = count(posts.iter().map(|r| end(&r.tokens)));
         n.push(format!("{name}.most"), share(counts.values().copied().max().unwrap_or(0), posts.len()));
@@ -124,7 +124,8 @@ fn characters(n: &mut Numbers, posts: &[Reading]) {
     for sign in SIGNS.chars() {
         n.push(format!("sign.{sign}"), share(counts.get(&sign).copied().unwrap_or(0), total));
     }
-    let kinds: [(&str, fn(char) -> bool); 6] = [
+    type Kind = (&'static str, fn(char) -> bool);
+    let kinds: [Kind; 6] = [
         ("upper", char::is_uppercase),
         ("digit", |c| c.is_ascii_digit()),
         ("space", char::is_whitespace),

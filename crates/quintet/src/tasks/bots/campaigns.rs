@@ -74,7 +74,7 @@ mod tests {
             posts.push(Post { text: format!("{own} says something of its own"), ..Post::default() });
             (from..posts.len()).collect::<Vec<usize>>()
         };
-        let units = vec![unit(&[0, 1, 2], "a"), unit(&[0, 1, 3], "b"), unit(&[2, 1, 0], "c"), unit(&[3, 3, 3], "d")];
+        let units = [unit(&[0, 1, 2], "a"), unit(&[0, 1, 3], "b"), unit(&[2, 1, 0], "c"), unit(&[3, 3, 3], "d")];
         let units: Vec<&[usize]> = units.iter().map(Vec::as_slice).collect();
         assert_eq!(of_units(&posts, &units), [0, 1, 0, 3]);
     }

@@ -152,7 +152,6 @@ fn pair_of(name: &str, text: &str) -> Result<[usize; 2]> {
 
 /// What a method has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there is one in memory")]
 pub enum Learned {
     /// `ours`
     Ours(Ours),

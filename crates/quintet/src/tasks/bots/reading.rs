@@ -3,6 +3,9 @@
 use crate::posts::Post;
 use crate::posts::extract::{EntityKind, entities};
 
+/// Something about a post, with its name.
+pub type Named<T> = (&'static str, fn(&Reading<'_>) -> T);
+
 /// What the features ask of a post.
 #[derive(Clone, Debug)]
 pub struct Reading<'a> {

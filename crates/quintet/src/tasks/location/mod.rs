@@ -5,7 +5,7 @@
 //!
 //! - [`ours`]: a stack of members on joint vectors, words, the mention [`graph`], and the profile location;
 //! - [`paper`]: the method of Rivas et al. (2022), a random forest on joint vectors;
-//! - [`baseline`]: Deepgeo;
+//! - [`mod@baseline`], Deepgeo;
 //! - [`trivial`]: the largest class, a gazetteer match of the profile location ([`names`]), naive Bayes over words.
 //!
 //! [`evaluation`] holds the face that all tasks share. [`items`] are posts or authors, [`linear`] a regression for several classes.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::posts::Author;
 use crate::tasks::bots::numbers::{Numbers, count, entropy, share};
-use crate::tasks::bots::reading::Reading;
+use crate::tasks::bots::reading::{Named, Reading};
 
 type Field = fn(&Author) -> Option<f64>;
 
@@ -50,7 +50,7 @@ pub fn user(n: &mut Numbers, posts: &[Reading]) {
     }
     let (first, hours) = (posts.iter().find_map(|r| r.post.created_at), 3600.0);
     let span = first.zip(last).map(|(f, l)| ((l.as_second() - f.as_second()) as f64 / hours).max(1.0));
-    let kinds: [(&str, fn(&Reading) -> usize); 4] = [
+    let kinds: [Named<usize>; 4] = [
         ("all", |_| 1),
         ("retweets", |r| usize::from(r.retweet)),
         ("mentions", |r| r.mentions.len()),
@@ -66,7 +66,7 @@ pub fn user(n: &mut Numbers, posts: &[Reading]) {
 
 /// Times between posts, retweets and mentions, in seconds, and how they fill the day and the week.
 pub fn temporal(n: &mut Numbers, posts: &[Reading]) {
-    let kinds: [(&str, fn(&Reading) -> bool); 3] =
+    let kinds: [Named<bool>; 3] =
         [("posts", |_| true), ("retweets", |r| r.retweet), ("mentions", |r| !r.mentions.is_empty())];
     for (name, is) in kinds {
         let times = posts.iter().filter(|r| is(r)).filter_map(|r| r.post.created_at.map(|t| t.as_second()));

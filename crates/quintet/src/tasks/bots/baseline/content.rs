@@ -2,7 +2,7 @@
 
 use super::lexicon::{Lexicon, emoticons};
 use crate::tasks::bots::numbers::{Numbers, count, entropy, share};
-use crate::tasks::bots::reading::Reading;
+use crate::tasks::bots::reading::{Named, Reading};
 
 const MODALS: [&str; 9] = ["can", "could", "may", "might", "must", "shall", "should", "will", "would"];
 const INTERJECTIONS: [&str; 12] = ["oh", "ah", "wow", "hey", "hi", "lol", "haha", "omg", "yeah", "yes", "no", "ugh"];
@@ -70,7 +70,7 @@ pub fn content(n: &mut Numbers, posts: &[Reading]) {
         let shares: Vec<f64> = tagged.iter().zip(posts).map(|(c, r)| share(c[t], r.words.len())).collect();
         n.distribution(&format!("content.{name}.share"), &shares);
     }
-    let signs: [(&str, fn(&Reading) -> usize); 3] =
+    let signs: [Named<usize>; 3] =
         [("links", |r| r.hosts.len()), ("hashtags", |r| r.hashtags.len()), ("mentions", |r| r.mentions.len())];
     for (name, of) in signs {
         n.distribution(&format!("content.{name}"), &per_post(&|r| of(r) as f64));

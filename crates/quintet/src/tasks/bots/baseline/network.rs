@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tasks::bots::numbers::{Numbers, count, entropy, share};
-use crate::tasks::bots::reading::Reading;
+use crate::tasks::bots::reading::{Named, Reading};
 
 /// Numbers of the accounts that are mentioned and passed on. Profiles of those accounts are not at hand.
 pub fn friends(n: &mut Numbers, posts: &[Reading]) {
-    let kinds: [(&str, fn(&Reading) -> bool); 2] = [("retweeted", |r| r.retweet), ("mentioned", |r| !r.retweet)];
+    let kinds: [Named<bool>; 2] = [("retweeted", |r| r.retweet), ("mentioned", |r| !r.retweet)];
     for (name, is) in kinds {
         let times = count(posts.iter().filter(|r| is(r)).flat_map(|r| r.mentions.iter()));
         let mut counts: Vec<f64> = times.values().map(|c| *c as f64).collect();

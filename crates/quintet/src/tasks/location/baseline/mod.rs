@@ -59,7 +59,7 @@ impl Trained {
         let posts: Vec<&Post> = chosen.iter().map(|&post| &view.posts[post]).collect();
         let reader = Reader::fit(&posts);
         let read = posts.iter().zip(of).map(|(post, class)| (reader.read(post), class));
-        let (readings, of): (Vec<Reading>, Vec<u32>) = read.filter(|(r, _)| r.len() >= SHORTEST).unzip();
+        let (readings, of): (Vec<Reading>, Vec<u32>) = read.filter(|(r, _)| r.characters() >= SHORTEST).unzip();
         if readings.is_empty() {
             return Err(Error::input(format!("no training post has {SHORTEST} characters of text"))
                 .help("Deepgeo reads texts; leave it out with --method"));

@@ -142,7 +142,7 @@ pub fn has_profile(post: &Post) -> bool {
 
 impl Reading {
     /// Characters that were read.
-    pub fn len(&self) -> usize {
+    pub fn characters(&self) -> usize {
         self.text.len()
     }
 
@@ -155,7 +155,7 @@ impl Reading {
 /// Consecutive batches of at most `size` posts by length of text, each padded to what fits its longest; with the posts in each.
 pub fn batches(readings: &[Reading], size: usize, window: usize) -> Vec<(Vec<usize>, Batch)> {
     let mut order: Vec<usize> = (0..readings.len()).collect();
-    order.sort_by_key(|&i| readings[i].len());
+    order.sort_by_key(|&i| readings[i].characters());
     order.chunks(size.max(1)).map(|chosen| (chosen.to_vec(), batch(readings, chosen, window))).collect()
 }
 
