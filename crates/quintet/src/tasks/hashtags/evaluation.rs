@@ -88,7 +88,7 @@ pub fn evaluate(
     progress: &dyn Progress,
 ) -> Result<TaskReport> {
     let components = components(model, options)?;
-    let setting = Setting { corpus, model, components: &components, options, progress };
+    let setting = Setting { corpus, model, components: &components, kept: true, options, progress };
     let cases = Cases::read(corpus, options)?;
     let candidates = cases.candidates(corpus)?;
     if cases.asking.is_empty() {

@@ -71,6 +71,8 @@ pub struct Setting<'a> {
     pub model: &'a ModelFolder,
     /// Components that may be seen.
     pub components: &'a [Component],
+    /// Whether the corpus is learned from, so that what takes long is worth keeping beside it.
+    pub kept: bool,
     /// As the user said.
     pub options: &'a Options,
     /// Who watches.
@@ -100,7 +102,7 @@ impl Setting<'_> {
     }
 
     fn source(&self) -> baseline::Source<'_> {
-        baseline::Source { corpus: self.corpus, model: self.model, components: self.components }
+        baseline::Source { corpus: self.corpus, model: self.model, components: self.components, kept: self.kept }
     }
 }
 

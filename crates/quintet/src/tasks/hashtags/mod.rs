@@ -65,7 +65,7 @@ impl Task for Hashtags {
         progress: &dyn Progress,
     ) -> Result<Saved> {
         let components = components(model, options)?;
-        let setting = Setting { corpus, model, components: &components, options, progress };
+        let setting = Setting { corpus, model, components: &components, kept: true, options, progress };
         let parts = evaluation::Cases::read(corpus, options)?;
         let candidates = parts.candidates(corpus)?;
         let (learned, _) = learned::fit(setting, method, &parts.training(&candidates))?;
@@ -93,7 +93,7 @@ impl Task for Hashtags {
         saved.check(self.name(), model)?;
         let learned: Learned = saved.unpack()?;
         let (posts, _) = inputs::read(corpus, options.source.as_deref())?;
-        let setting = Setting { corpus, model, components: learned.components(), options, progress };
+        let setting = Setting { corpus, model, components: learned.components(), kept: false, options, progress };
         let frequent = trivial::most_frequent(&learned.candidates, learned.posts, 1).remove(0);
         let mut rows = Vec::with_capacity(posts.len());
         for posts in posts.chunks(CHUNK) {

@@ -57,6 +57,8 @@ pub struct Source<'a> {
     pub model: &'a ModelFolder,
     /// What may be read.
     pub components: &'a [Component],
+    /// Whether image regions are kept beside the corpus' features, 125 KB an image.
+    pub kept: bool,
 }
 
 impl Source<'_> {
@@ -71,7 +73,7 @@ impl Source<'_> {
             tokens.push(self.model.fitted.vocabulary().ids(&words, text.max_tokens));
         }
         let regions = match self.model.fitted.encoder().filter(|_| self.components.contains(&Component::Image)) {
-            Some(encoder) => Regions::of(self.corpus, encoder, cases, progress)?,
+            Some(encoder) => Regions::of(self.corpus, encoder, cases, self.kept, progress)?,
             None => Regions::none(cases.len()),
         };
         let all_tags = cases.iter().map(|case| case.tags.len()).collect();

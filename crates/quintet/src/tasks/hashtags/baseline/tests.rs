@@ -52,7 +52,8 @@ fn close(name: &str, got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len(), "{name}");
     let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
     let (off, of) = (length(&mut got.iter().zip(want).map(|(a, b)| a - b)), length(&mut want.iter().copied()));
-    assert!(off <= 1e-5 * of + 1e-9, "{name} is off by {off:e} of {of:e}");
+    // The floor is the rounding of what a softmax cancels: exact zeros in the reference.
+    assert!(off <= 1e-5 * of + 1e-7, "{name} is off by {off:e} of {of:e}");
 }
 
 /// The network of a case, its batch and tags.

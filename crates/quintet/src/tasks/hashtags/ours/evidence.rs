@@ -6,7 +6,10 @@
 //! | words | how often a training post whose text spells the tag (one to three words in a row) has it |
 //! | texts | votes of the nearest training texts by tf-idf |
 //! | author, place | share of their training posts that have it |
-//! | text, image, location, user | cosine of its vector with the post's; votes of the posts nearest in the joint space |
+//! | text, image, location, user | cosine of its vector with the post's, as it is and centred; votes of the posts nearest in the joint space |
+//!
+//! A component's vectors lie in a cone, and the tags in the middle of theirs are near to everything. Centred, a vector is what
+//! remains of it without the mean of its kind, at unit length: then a tag is near to what is special about a post.
 //!
 //! Votes count three ways (sum, share of all votes, logarithm of the share): the ranker takes what helps. For a training post
 //! all of it is computed as if the post were unknown ([`Apart`]).
@@ -22,8 +25,8 @@ use super::TagVectors;
 use super::ranker::{Pool, Ranker};
 use crate::component::Component;
 use crate::embed::Embeddings;
-use crate::features::Ragged;
 use crate::features::dataset::NONE;
+use crate::features::{Dense, Ragged};
 use crate::metrics::tags::MOST;
 use crate::tasks::hashtags::cases::{Apart, Candidates, Case};
 use crate::tasks::hashtags::text_index::TextIndex;
@@ -49,7 +52,7 @@ const FLOOR: f32 = 0.01;
 /// Kinds of evidence before those of the joint space.
 const PLAIN: usize = 10;
 /// Kinds of evidence of each component.
-const EACH: usize = 4;
+const EACH: usize = 5;
 /// All kinds: the largest cosine is the last.
 const KINDS: usize = PLAIN + EACH * SPACE.len() + 1;
 
@@ -67,6 +70,10 @@ pub struct Ours {
     places: BTreeMap<String, Vec<u32>>,
     vectors: Embeddings,
     tag_vectors: TagVectors,
+    /// Those, centred.
+    centred: TagVectors,
+    /// Mean vector of the training posts per component of [`SPACE`]; empty without any.
+    means: [Vec<f32>; SPACE.len()],
     ranker: Ranker,
 }
 
@@ -118,6 +125,8 @@ impl Ours {
             mean_spelt: 0.0,
             authors: by(Case::author),
             places: by(Case::place),
+            means: SPACE.map(|component| mean(&vectors.vectors[component])),
+            centred: TagVectors { dim: tag_vectors.dim, values: centred_tags(&tag_vectors) },
             vectors,
             tag_vectors,
             ranker: Ranker::default(),
@@ -185,7 +194,10 @@ impl Ours {
                 row => hits.of(row as usize).iter().flat_map(posts).collect(),
             };
             near[at].posts = vectors.rows[component].iter().map(of).collect();
-            near[at].tags = self.tag_vectors.nearest(vectors, component, POOL);
+            let centred = asking.values.chunks_exact(asking.dim).flat_map(|vector| centred(vector, &self.means[at]));
+            let hits = topk::top_k(&centred.collect::<Vec<f32>>(), &self.centred.values, self.centred.dim, POOL);
+            let of = |&row: &u32| if row == NONE { Vec::new() } else { hits.of(row as usize).to_vec() };
+            near[at].tags = vectors.rows[component].iter().map(of).collect();
         }
         near
     }
@@ -246,6 +258,15 @@ impl Ours {
         candidates: &Candidates,
     ) -> Pool {
         let own = hidden.0.map_or(&[][..], |(own, _)| self.tags.get(own));
+        let present: Vec<(usize, &[f32], Vec<f32>)> = SPACE
+            .into_iter()
+            .enumerate()
+            .filter(|(_, component)| self.components.contains(component))
+            .filter_map(|(at, component)| {
+                let vector = vectors.vector(component, post)?;
+                Some((at, vector, centred(vector, &self.means[at])))
+            })
+            .collect();
         let mut pool = Pool::default();
         for (tag, mut row) in builder.0 {
             // A tag that no other post has would be no candidate, were the post unknown.
@@ -254,18 +275,41 @@ impl Ours {
                 continue;
             }
             row[0] = (count as f32).ln();
-            for (at, component) in SPACE.into_iter().enumerate().filter(|(_, c)| self.components.contains(c)) {
-                if let Some(vector) = vectors.vector(component, post) {
-                    let cosine = self.tag_vectors.cosine(tag, vector);
-                    row[PLAIN + at * EACH + 3] = cosine;
-                    row[KINDS - 1] = row[KINDS - 1].max(cosine);
-                }
+            for (at, vector, centred) in &present {
+                let cosine = self.tag_vectors.cosine(tag, vector);
+                row[PLAIN + at * EACH + 3] = cosine;
+                row[PLAIN + at * EACH + 4] = self.centred.cosine(tag, centred);
+                row[KINDS - 1] = row[KINDS - 1].max(cosine);
             }
             pool.tags.push(tag);
             pool.evidence.extend(row);
         }
         pool
     }
+}
+
+/// Mean of the rows; nothing without any.
+fn mean(rows: &Dense) -> Vec<f32> {
+    let mut sum = vec![0f64; if rows.is_empty() { 0 } else { rows.dim }];
+    rows.values
+        .chunks_exact(rows.dim.max(1))
+        .for_each(|row| sum.iter_mut().zip(row).for_each(|(s, v)| *s += f64::from(*v)));
+    sum.into_iter().map(|s| (s / rows.len() as f64) as f32).collect()
+}
+
+/// What remains of a vector without the mean (which may be empty: none), at unit length.
+fn centred(vector: &[f32], mean: &[f32]) -> Vec<f32> {
+    let mut rest: Vec<f32> = vector.iter().enumerate().map(|(at, v)| v - mean.get(at).unwrap_or(&0.0)).collect();
+    let length = rest.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(1e-12);
+    rest.iter_mut().for_each(|v| *v = (f64::from(*v) / length) as f32);
+    rest
+}
+
+/// Every tag's vector, centred.
+fn centred_tags(tags: &TagVectors) -> Vec<f32> {
+    let rows = Dense { dim: tags.dim, values: tags.values.clone() };
+    let mean = mean(&rows);
+    tags.values.chunks_exact(tags.dim.max(1)).flat_map(|vector| centred(vector, &mean)).collect()
 }
 
 /// What a kind of evidence is called.
@@ -282,7 +326,7 @@ fn name(kind: usize) -> String {
         "place",
         "ln place",
     ];
-    const OF_EACH: [&str; EACH] = ["sum", "share", "ln share", "cosine"];
+    const OF_EACH: [&str; EACH] = ["sum", "share", "ln share", "cosine", "centred cosine"];
     match kind.checked_sub(PLAIN) {
         None => NAMES[kind].into(),
         Some(at) if at < EACH * SPACE.len() => format!("{} {}", SPACE[at / EACH], OF_EACH[at % EACH]),
@@ -332,4 +376,55 @@ fn spellings(case: &Case, candidates: &Candidates) -> Vec<u32> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posts::Post;
+
+    fn case(text: &str, tag: &str) -> Case {
+        let post = Post { text: text.into(), hashtags: vec![tag.into()], ..Post::default() };
+        Case::of(&post).unwrap()
+    }
+
+    #[test]
+    fn words_in_a_row_spell_tags() {
+        let candidates = Candidates::new(["stanleycup", "cup", "joe"].map(|tag| (tag.to_owned(), 1)).to_vec());
+        assert_eq!(spellings(&case("The Stanley Cup, @joe", "x"), &candidates), [0, 1, 2]);
+        assert!(spellings(&case("the stanley; a cup", "cup"), &candidates).contains(&1));
+    }
+
+    #[test]
+    fn centred_vectors_have_unit_length_and_no_mean() {
+        assert_eq!(centred(&[1.0, 3.0], &[1.0, 1.0]), [0.0, 1.0]);
+        assert_eq!(centred(&[1.0, 1.0], &[1.0, 1.0]), [0.0, 0.0]);
+        assert_eq!(mean(&Dense { dim: 2, values: vec![1.0, 2.0, 3.0, 6.0] }), [2.0, 4.0]);
+        assert!(mean(&Dense::new(2)).is_empty());
+    }
+
+    /// Topics with words and tags of their own: what posts with similar words have is recommended, and a post of the training
+    /// part does not vote for itself.
+    #[test]
+    fn tags_of_similar_posts_are_recommended() {
+        let topics = [("sea sail wave pier", "harbour"), ("bread flour oven crust", "bakery")];
+        let mut rng = Rng::new(5, &[]);
+        let mut text = |topic: usize| -> String {
+            let words: Vec<&str> = topics[topic].0.split(' ').collect();
+            (0..3).map(|_| words[rng.index(4)].to_owned() + " ").collect::<String>() + &format!("w{}", rng.below(1000))
+        };
+        let train: Vec<Case> = (0..120).map(|i| case(&text(i % 2), topics[i % 2].1)).collect();
+        let candidates = Candidates::of(&train);
+        let apart = Apart::new(&train, []);
+        let vectors = Embeddings::empty(2, train.len());
+        let tags = TagVectors { dim: 2, values: vec![0.0; 2 * candidates.len()] };
+        let ours = Ours::fit(&train, vectors, tags, &candidates, &apart, &[Component::Text], 1);
+        let asking: Vec<Case> = (0..20).map(|i| case(&text(i % 2), "unseen")).collect();
+        let lists = ours.recommend(&asking, &Embeddings::empty(2, asking.len()), &candidates);
+        for (i, list) in lists.iter().enumerate() {
+            assert_eq!(candidates.tags[list[0].0 as usize].0, topics[i % 2].1, "post {i}");
+        }
+        let nothing = ours.recommend(&[case("", "x")], &Embeddings::empty(2, 1), &candidates);
+        assert!(nothing[0].is_empty());
+    }
 }
