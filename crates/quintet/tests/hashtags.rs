@@ -117,8 +117,7 @@ fn what_was_learned_travels_by_file_and_rows_out_are_rows_in() {
             assert!(!row.alternatives.is_empty() && row.alternatives.len() <= 5, "{}: {row:?}", method.name);
         }
         let other = trained.model("no-tags");
-        let error =
-            Hashtags.predict(&corpus, &other, &back, &options(), &Silent::default()).expect_err("another model");
+        let error = Hashtags.predict(&corpus, &other, &back, &options, &Silent::default()).expect_err("another model");
         assert!(error.way_out().is_some());
     }
 }
