@@ -29,8 +29,7 @@ impl FromStr for Guide {
     }
 }
 
-/// Everything but the data. Where the paper says nothing the values are those that did best on the dev parts
-/// (`docs/results.md`).
+/// Everything but the data. Where the paper says nothing the values follow `coattention.md`; they are not tuned yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// d: states of the LSTM and projected regions. Paper: 500.
