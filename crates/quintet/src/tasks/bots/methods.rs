@@ -90,7 +90,7 @@ impl Settings {
         let windows: String = options.setting("windows", "2,3,4".into())?;
         let most_epochs = at_least("epochs", options.setting("epochs", cnn.most_epochs)?, 1)?;
         let alone = unit == Unit::Post;
-        // From a prototype on the dev parts of PAN19 (authors) and TweepFake (posts).
+        // Starting values, not tuned.
         let characters: String = options.setting("characters", if alone { "1,4" } else { "2,4" }.into())?;
         let list: String = options.setting("members", "ngrams+vectors+behaviour".into())?;
         let k = options.setting("k", 1usize)?;
