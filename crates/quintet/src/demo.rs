@@ -12,11 +12,11 @@ use crate::config::{Config, LossKind};
 use crate::embed::{self, Embeddings, embed_corpus, embed_posts};
 use crate::error::{AtPath, Error, Result};
 use crate::features::Dataset;
-use crate::posts::town::ceiling::{Bound, Ceiling, ceiling_of};
 use crate::posts::town::{TownOptions, generate};
 use crate::posts::{Corpus, Part};
 use crate::progress::Progress;
 use crate::report::Table;
+use crate::tasks::retrieval::ceiling::{Bound, Ceiling, ceiling_of};
 use crate::tasks::retrieval::{Direction, Options, RetrievalReport, evaluate};
 use crate::train::{self, ModelFolder};
 

@@ -38,30 +38,25 @@
 //! # Ok(())
 //! # }
 //! ```
-pub mod atomic;
-pub mod component;
 pub mod config;
 pub mod demo;
 pub mod device;
 pub mod embed;
-pub mod error;
 pub mod features;
 pub mod metrics;
 pub mod model;
-pub mod posts;
-pub mod progress;
 pub mod report;
 pub mod reproduce;
 pub mod search;
 pub mod tasks;
 pub mod train;
 
-pub use component::{Component, PerComponent};
 pub use config::Config;
 pub use device::Device;
-pub use error::{Error, ErrorKind, Result};
-pub use posts::Corpus;
-pub use progress::Progress;
+pub use quintet_posts as posts;
+pub use quintet_posts::{
+    Component, Corpus, Error, ErrorKind, PerComponent, Progress, Result, atomic, component, error, progress,
+};
 
 /// Limits this process to `threads` threads. Results have the same bits with any number.
 ///

@@ -12,6 +12,7 @@
 //! [`evaluation`] holds the protocol, [`ours`] asks a model, [`trivial`] is chance, [`report`] the figures and tables,
 //! [`mod@validation`] the short form used while training.
 
+pub mod ceiling;
 pub mod evaluation;
 pub mod ours;
 pub mod report;

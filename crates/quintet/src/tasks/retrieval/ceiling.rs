@@ -20,9 +20,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::oracle::{Oracle, Shown};
-use super::truth::{read_options, read_rows};
-use super::world::World;
+use super::evaluation::{Content, Task, content};
 use crate::component::{Component, PerComponent};
 use crate::config;
 use crate::embed::Embeddings;
@@ -30,8 +28,10 @@ use crate::error::{Error, Result};
 use crate::features::dataset::NONE;
 use crate::features::text::{content_key, post_tokens, tags, text_key};
 use crate::metrics::CUTS;
+use crate::posts::town::oracle::{Oracle, Shown};
+use crate::posts::town::truth::{read_options, read_rows};
+use crate::posts::town::world::World;
 use crate::posts::{Corpus, Part, Post};
-use crate::tasks::retrieval::evaluation::{Content, Task, content};
 
 /// The best that can be expected of one direction of retrieval.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,8 +10,8 @@
 use super::fields::{Fields, rfc3339};
 use super::json::{Json, Object};
 use super::{Format, Notes, Record};
-use crate::posts::extract::{self, EntityKind};
-use crate::posts::post::{Author, ImageRef, Mention, Place, Point, Post};
+use crate::extract::{self, EntityKind};
+use crate::post::{Author, ImageRef, Mention, Place, Point, Post};
 
 /// See the module's description.
 #[derive(Debug)]

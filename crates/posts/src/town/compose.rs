@@ -9,7 +9,7 @@ use super::states::{
 use super::words::{LANGUAGE_CODES, LANGUAGES, TAG_FORMS};
 use super::world::{Kind, World, start};
 use crate::component::{Component, PerComponent};
-use crate::posts::{ImageRef, Mention, Part, Post};
+use crate::{ImageRef, Mention, Part, Post};
 
 /// Days the posts are spread over.
 pub const DAYS: usize = 10;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{CheckReport, Severity, Topic};
+use crate::Part;
 use crate::component::Component;
-use crate::posts::Part;
 
 /// Combinations, languages and label values shown; the rest is summed up.
 const SHOWN: usize = 8;

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use quintet::posts::{Corpus, ImportOptions, ImportReport, Part, import};
-use quintet::progress::Silent;
+use quintet_posts::progress::Silent;
+use quintet_posts::{Corpus, ImportOptions, ImportReport, Part, import};
 
 fn data() -> Option<PathBuf> {
     let root = std::env::var_os("QUINTET_DATA")

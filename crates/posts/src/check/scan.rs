@@ -11,8 +11,8 @@ use super::words::{SHORTEST, hash, words};
 use super::{Images, PartCounts};
 use crate::component::PerComponent;
 use crate::error::{Error, Result};
-use crate::posts::{Corpus, Part, Post};
 use crate::progress::Progress;
+use crate::{Corpus, Part, Post};
 
 /// What overlap and duplicates are about; 0 means that the post has none.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,8 +12,8 @@ use super::fields::{Fields, rfc3339};
 use super::json::{Json, Object};
 use super::native::each_once;
 use super::{Format, Found, Notes, Record};
-use crate::posts::extract;
-use crate::posts::post::{Author, ImageRef, Mention, Place, Point, Post};
+use crate::extract;
+use crate::post::{Author, ImageRef, Mention, Place, Point, Post};
 
 /// See the module's description.
 #[derive(Debug)]

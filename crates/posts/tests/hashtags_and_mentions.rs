@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quintet::posts::extract;
+use quintet_posts::extract;
 
 /// A case of the suite: what it is about, the text, the expected names.
 struct Case {

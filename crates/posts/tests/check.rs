@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use quintet::posts::check::{CheckReport, Severity, Topic, check};
-use quintet::posts::town::{TownOptions, generate};
-use quintet::posts::{Author, Corpus, CorpusWriter, ImageRef, Label, Part, Post};
-use quintet::progress::Silent;
+use quintet_posts::check::{CheckReport, Severity, Topic, check};
+use quintet_posts::progress::Silent;
+use quintet_posts::town::{TownOptions, generate};
+use quintet_posts::{Author, Corpus, CorpusWriter, ImageRef, Label, Part, Post};
 
 /// Sentences that share no word.
 const TEXTS: [&str; 6] = [

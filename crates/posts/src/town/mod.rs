@@ -4,20 +4,19 @@
 //! Behind every post stands a hidden state: an entity (of one of eight topics) in a colour, or the campaign of a spam
 //! account. Author and state are drawn first; then each component shows the state on its own, with the noise of
 //! [`states`]: words of three invented languages, a drawn image, tags, the district. The author is seen through whom they
-//! mention. Nothing else ties components together, which is what makes [`ceiling`] exact. A tenth of the accounts are
+//! mention. Nothing else ties components together, which is what makes the ceiling exact. A tenth of the accounts are
 //! bots of four kinds; components are missing at known shares; copies and near-duplicates occur within a day.
 //!
 //! The same options give the same bytes, on any number of threads. Everything made here is named synthetic.
 
-pub mod ceiling;
 mod compose;
 mod draw;
-mod oracle;
+pub mod oracle;
 mod picture;
 pub mod states;
-mod truth;
+pub mod truth;
 mod words;
-mod world;
+pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Texts made comparable: what is left when case, punctuation, tags, mentions and links are gone.
 
-use crate::posts::extract::strip;
+use crate::extract::strip;
 
 /// Texts of fewer words say the same by chance ("good morning"); they don't count as duplicates.
 pub const SHORTEST: usize = 4;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{CheckReport, Finding, Overlap, Severity, Topic};
 use crate::error::{Error, Result};
-use crate::posts::{Corpus, Part};
+use crate::{Corpus, Part};
 
 /// Largest share of dev or test posts whose image may also be in train. Above it retrieval measures memory.
 const SHARED_IMAGES: f64 = 0.01;

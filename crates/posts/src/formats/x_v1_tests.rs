@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::posts::formats;
+use crate::formats;
 
 fn read(value: Value) -> (Vec<Record>, Notes) {
     let (mut notes, mut records) = (Notes::default(), Vec::new());

@@ -10,7 +10,7 @@ use super::states::{
     place_of_state, topic_of,
 };
 use super::words::{Vocabulary, capitalised, name};
-use crate::posts::{Author, Place, Point};
+use crate::{Author, Place, Point};
 
 /// What runs an account. Everything but `Human` is a bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

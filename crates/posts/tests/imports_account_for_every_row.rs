@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use quintet::posts::carry::Images;
-use quintet::posts::corpus::Corpus;
-use quintet::posts::{ImportOptions, ImportReport, Part, Post, import};
-use quintet::progress::Silent;
-use quintet::{ErrorKind, Result};
+use quintet_posts::carry::Images;
+use quintet_posts::corpus::Corpus;
+use quintet_posts::progress::Silent;
+use quintet_posts::{ErrorKind, Result};
+use quintet_posts::{ImportOptions, ImportReport, Part, Post, import};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
