@@ -126,6 +126,19 @@ impl Options {
             }),
         }
     }
+
+    /// As [`Options::setting`], refusing what is below `least`.
+    ///
+    /// # Errors
+    /// If the value does not parse or is too small.
+    pub fn at_least(&self, name: &str, default: usize, least: usize) -> Result<usize> {
+        match self.setting(name, default)? {
+            value if value < least => {
+                Err(Error::config(format!("`{name}` is {value}")).help(format!("give {least} or more")))
+            }
+            value => Ok(value),
+        }
+    }
 }
 
 /// A task on top of the joint vectors.

@@ -86,9 +86,9 @@ impl Settings {
     pub fn read(options: &Options, unit: Unit) -> Result<Settings> {
         options.check_settings(&SETTINGS)?;
         let cnn = CnnSettings::default();
-        let folds = at_least("folds", options.setting("folds", 5)?, 2)?;
+        let folds = options.at_least("folds", 5, 2)?;
         let windows: String = options.setting("windows", "2,3,4".into())?;
-        let most_epochs = at_least("epochs", options.setting("epochs", cnn.most_epochs)?, 1)?;
+        let most_epochs = options.at_least("epochs", cnn.most_epochs, 1)?;
         let alone = unit == Unit::Post;
         // Starting values, not tuned.
         let characters: String = options.setting("characters", if alone { "1,4" } else { "2,4" }.into())?;
@@ -100,12 +100,12 @@ impl Settings {
         Ok(Settings {
             positive: options.setting("positive", String::new())?,
             kind: options.setting("kind", "generator".into())?,
-            posts: at_least("posts", options.setting("posts", 10)?, 1)?,
+            posts: options.at_least("posts", 10, 1)?,
             k,
-            kinds: at_least("kinds", options.setting("kinds", 4)?, 1)?,
+            kinds: options.at_least("kinds", 4, 1)?,
             cnn: CnnSettings {
                 windows: list_of("windows", &windows)?,
-                maps: at_least("maps", options.setting("maps", cnn.maps)?, 1)?,
+                maps: options.at_least("maps", cnn.maps, 1)?,
                 folds,
                 most_epochs,
                 seed: options.seed,
@@ -128,13 +128,6 @@ impl Settings {
             },
         })
     }
-}
-
-fn at_least(name: &str, value: usize, least: usize) -> Result<usize> {
-    if value < least {
-        return Err(Error::config(format!("`{name}` is {value}")).help(format!("give {least} or more")));
-    }
-    Ok(value)
 }
 
 fn list_of(name: &str, text: &str) -> Result<Vec<usize>> {

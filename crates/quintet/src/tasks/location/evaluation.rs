@@ -106,7 +106,8 @@ impl Task for Location {
         let author = options.setting("author", true)?;
         let problem = Problem::read(corpus, model, options, None, progress)?;
         let class_names = problem.class_names[..problem.classes].to_vec();
-        let training = Training { items: &problem.train, others: &problem.others, class_names: &class_names };
+        let training =
+            Training { items: &problem.train, others: &problem.others, class_names: &class_names, unit: problem.unit };
         let (learned, _) = Learned::fit(method, &problem.view(author), &training, &problem.held, &settings, progress)?;
         let header = Header {
             task: self.name().into(),
@@ -181,7 +182,7 @@ fn measure(
     let start = Instant::now();
     let view = problem.view(author);
     let class_names = &problem.class_names[..problem.classes];
-    let training = Training { items: &problem.train, others: &problem.others, class_names };
+    let training = Training { items: &problem.train, others: &problem.others, class_names, unit: problem.unit };
     let (learned, told) = Learned::fit(method, &view, &training, &problem.held, settings, progress)?;
     let found = learned.probabilities(&view, &problem.measured)?;
     let answers: Vec<usize> = found.iter().map(|row| largest(row)).collect();

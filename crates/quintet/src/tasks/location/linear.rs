@@ -11,6 +11,8 @@ use crate::tasks::sparse::Sparse;
 pub struct Linear {
     /// `None` for a class without examples, or of which all are.
     of: Vec<Option<Logistic>>,
+    /// Log-odds of the class's share in training.
+    shares: Vec<f64>,
 }
 
 /// The log-odds of a class that was never seen.
@@ -28,7 +30,11 @@ impl Linear {
             let both = positive.contains(&true) && positive.contains(&false);
             both.then(|| Logistic::fit(x, &positive, &settings)).transpose()
         };
-        Ok(Linear { of: (0..count).map(one).collect::<Result<_>>()? })
+        let share = |class: usize| {
+            let own = classes.iter().filter(|&&c| c == class).count() as f64;
+            (own.max(0.5) / (classes.len() as f64 - own).max(0.5)).ln()
+        };
+        Ok(Linear { of: (0..count).map(one).collect::<Result<_>>()?, shares: (0..count).map(share).collect() })
     }
 
     /// Log-odds of each class, `[rows][classes]`.
@@ -39,8 +45,15 @@ impl Linear {
         (0..x.len()).map(row).collect()
     }
 
-    /// The weight of a column for a class.
-    pub fn weight(&self, class: usize, column: usize) -> f64 {
-        self.of[class].as_ref().map_or(0.0, |logistic| logistic.weights[column])
+    /// Log-odds without what the shares of the classes in training add to them, `[rows][classes]`; zeros of a class that was
+    /// never seen.
+    pub fn evidence(&self, x: &Sparse) -> Vec<Vec<f64>> {
+        let mut rows = self.scores(x);
+        for row in &mut rows {
+            for (score, (one, shares)) in row.iter_mut().zip(self.of.iter().zip(&self.shares)) {
+                *score = if one.is_some() { *score - shares } else { 0.0 };
+            }
+        }
+        rows
     }
 }

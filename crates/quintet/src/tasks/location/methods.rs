@@ -15,7 +15,7 @@ use crate::tasks::{Method, Options, Role};
 
 /// Every method; the first is ours.
 pub const METHODS: [Method; 6] = [
-    Method { name: "ours", role: Role::Ours, about: "joint vectors, words, mentions, profile; joined out of fold" },
+    Method { name: "ours", role: Role::Ours, about: "words, joint vectors, mentions, profile; pooled out of fold" },
     Method { name: "forest", role: Role::Paper, about: "Rivas et al. 2022: a random forest on joint vectors" },
     Method { name: "deepgeo", role: Role::Baseline, about: "Lau et al. 2017: characters, times, profile location" },
     Method { name: "gazetteer", role: Role::Trivial, about: "names of places in the profile location" },
@@ -24,13 +24,12 @@ pub const METHODS: [Method; 6] = [
 ];
 
 /// Names of the settings, for `--set`.
-pub const SETTINGS: [&str; 13] = [
+pub const SETTINGS: [&str; 12] = [
     "author",
     "place_kind",
     "members",
-    "cost",
     "vector_cost",
-    "joint_cost",
+    "penalty",
     "folds",
     "trees",
     "deepgeo_batch",
@@ -67,18 +66,17 @@ impl Settings {
         Ok(Settings {
             ours: OursSettings {
                 members,
-                cost: options.setting("cost", ours.cost)?,
                 vector_cost: options.setting("vector_cost", ours.vector_cost)?,
-                joint_cost: options.setting("joint_cost", ours.joint_cost)?,
-                folds: options.setting("folds", ours.folds)?.max(2),
+                penalty: options.setting("penalty", ours.penalty)?,
+                folds: options.at_least("folds", ours.folds, 2)?,
                 seed,
                 ..ours
             },
-            trees: options.setting("trees", 100)?,
+            trees: options.at_least("trees", 100, 1)?,
             deepgeo: DeepgeoSettings {
-                batch: options.setting("deepgeo_batch", deepgeo.batch)?.max(1),
-                epochs: options.setting("deepgeo_epochs", deepgeo.epochs)?,
-                patience: options.setting("deepgeo_patience", deepgeo.patience)?,
+                batch: options.at_least("deepgeo_batch", deepgeo.batch, 1)?,
+                epochs: options.at_least("deepgeo_epochs", deepgeo.epochs, 1)?,
+                patience: options.at_least("deepgeo_patience", deepgeo.patience, 1)?,
                 rate: options.setting("deepgeo_rate", deepgeo.rate)?,
                 restore: options.setting("deepgeo_restore", deepgeo.restore)?,
                 seed,

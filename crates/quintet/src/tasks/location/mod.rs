@@ -3,7 +3,8 @@
 //! [`problem`] reads posts and labels and says what is to be located; every method of [`methods`] is fitted on the training part
 //! and gives each place a probability, once from the text alone and once with the author:
 //!
-//! - [`ours`]: a stack of members on joint vectors, words, the mention [`graph`], and the profile location;
+//! - [`ours`]: members on words ([`complement`] naive Bayes, regression), joint vectors, the mention [`graph`], the profile
+//!   location, and all that an author wrote, [`pool`]ed with a weight each;
 //! - [`paper`]: the method of Rivas et al. (2022), a random forest on joint vectors;
 //! - [`mod@baseline`], Deepgeo;
 //! - [`trivial`]: the largest class, a gazetteer match of the profile location ([`names`]), naive Bayes over words.
@@ -11,6 +12,7 @@
 //! [`evaluation`] holds the face that all tasks share. [`items`] are posts or authors, [`linear`] a regression for several classes.
 
 pub mod baseline;
+pub mod complement;
 pub mod evaluation;
 pub mod graph;
 pub mod items;
@@ -19,6 +21,7 @@ pub mod methods;
 pub mod names;
 pub mod ours;
 pub mod paper;
+pub mod pool;
 pub mod problem;
 pub mod trivial;
 

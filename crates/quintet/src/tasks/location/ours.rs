@@ -1,52 +1,66 @@
-//! Ours: members that each look at one kind of evidence, joined by a logistic regression that saw their answers on items they
-//! were not fitted on.
+//! Ours: members that each look at one kind of evidence, pooled with one weight each ([`super::pool`]) that was fitted to their
+//! answers on authors they were not fitted on. What a member says is free of the classes' shares; those can be a member of their
+//! own (`members=...+shares`).
 
 use std::collections::HashMap;
 
 use quintet_kernels::rng::{Rng, label};
 use serde::{Deserialize, Serialize};
 
+use super::complement::Complement;
 use super::graph::Graph;
-use super::items::{Item, View, document};
+use super::items::{Item, View, document, words};
 use super::linear::Linear;
-use super::trivial::{BayesSettings, Gazetteer, NaiveBayes, softmax};
+use super::pool::{Evidence, Pool};
+use super::trivial::{Gazetteer, prior};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::tasks::ngrams::{NgramSettings, Ngrams};
+use crate::tasks::Unit;
+use crate::tasks::ngrams::NgramSettings;
 use crate::tasks::sparse::Sparse;
 
 /// A kind of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Member {
-    /// Naive Bayes over words.
-    Bayes,
-    /// Logistic regression over words and pairs of words.
+    /// Complement naive Bayes over words.
     Words,
-    /// Logistic regression over runs of characters.
+    /// Complement naive Bayes over runs of characters.
     Characters,
     /// Logistic regression over the mean joint vectors of the components, profile location included.
     Vectors,
     /// Who mentions whom; needs the author.
     Graph,
-    /// The profile location in the gazetteer; needs the author.
-    Gazetteer,
+    /// The names of places in the profile location; needs the author.
+    Profile,
+    /// Complement naive Bayes over all that the author wrote in the corpus; needs the author, and is for posts only.
+    Author,
+    /// The classes' shares in training.
+    Shares,
 }
 
 impl Member {
     /// Every member.
-    pub const ALL: [Member; 6] =
-        [Member::Bayes, Member::Words, Member::Characters, Member::Vectors, Member::Graph, Member::Gazetteer];
+    pub const ALL: [Member; 7] = [
+        Member::Words,
+        Member::Characters,
+        Member::Vectors,
+        Member::Graph,
+        Member::Profile,
+        Member::Author,
+        Member::Shares,
+    ];
 
     /// As in settings.
     pub fn name(self) -> &'static str {
         match self {
-            Member::Bayes => "bayes",
             Member::Words => "words",
             Member::Characters => "characters",
             Member::Vectors => "vectors",
             Member::Graph => "graph",
-            Member::Gazetteer => "gazetteer",
+            Member::Profile => "profile",
+            Member::Author => "author",
+            Member::Shares => "shares",
         }
     }
 
@@ -64,8 +78,12 @@ impl Member {
         names.split('+').filter(|name| !name.trim().is_empty()).map(one).collect()
     }
 
-    fn needs_author(self) -> bool {
-        matches!(self, Member::Graph | Member::Gazetteer)
+    fn fits(self, view: &View, unit: Unit) -> bool {
+        match self {
+            Member::Graph | Member::Profile => view.author(),
+            Member::Author => view.author() && unit == Unit::Post,
+            _ => true,
+        }
     }
 }
 
@@ -74,14 +92,10 @@ impl Member {
 pub struct Settings {
     /// The members; those that need the author are left out where it may not be seen.
     pub members: Vec<Member>,
-    /// Weight of the losses in the members' regressions over n-grams.
-    pub cost: f64,
-    /// The same over vectors.
+    /// Weight of the losses in the regression over vectors.
     pub vector_cost: f64,
-    /// The same in the regression that joins the members.
-    pub joint_cost: f64,
-    /// Of naive Bayes.
-    pub bayes: BayesSettings,
+    /// Penalty on the weights that pool the members.
+    pub penalty: f64,
     /// Folds for the members' answers on items they have not seen; authors stay whole.
     pub folds: usize,
     /// Seed of the folds.
@@ -90,38 +104,35 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings {
-            members: Member::ALL.to_vec(),
-            cost: 10.0,
-            vector_cost: 1.0,
-            joint_cost: 1.0,
-            bayes: BayesSettings { smoothing: 0.3, once: true, least: 2 },
-            folds: 5,
-            seed: 1,
-        }
+        // Without the shares: they won nothing on two sets, and lost where the measured accounts were of other shares.
+        let members = Member::ALL.into_iter().filter(|member| *member != Member::Shares).collect();
+        Settings { members, vector_cost: 0.001, penalty: 0.3, folds: 5, seed: 1 }
     }
 }
 
 /// What a member has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Fitted {
-    Bayes(NaiveBayes),
-    Ngrams(Ngrams, Linear),
+    Complement(Complement),
     Vectors(Linear),
     Graph(Graph),
-    Gazetteer(Gazetteer),
+    Profile(Gazetteer),
+    Author(Complement, Complement),
+    Shares(Vec<f64>),
 }
 
-/// The fitted stack.
+/// The fitted members and their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ours {
     members: Vec<Member>,
     fitted: Vec<Fitted>,
-    joint: Linear,
-    classes: usize,
+    /// What each member says of each class on average, `[members][classes]`: no evidence for the class.
+    usual: Vec<Vec<f64>>,
+    pool: Pool,
 }
 
 /// What fitting needs besides the view.
+#[derive(Clone, Copy)]
 pub struct Training<'a> {
     /// Items to learn from.
     pub items: &'a [Item],
@@ -129,71 +140,147 @@ pub struct Training<'a> {
     pub others: &'a [Item],
     /// Names of the classes.
     pub class_names: &'a [String],
+    /// What the items are.
+    pub unit: Unit,
 }
 
 impl Ours {
-    /// Fits members and stack.
+    /// Fits members and their weights.
     ///
     /// # Errors
     /// If no member is left, or the person stops the work.
     pub fn fit(view: &View, training: &Training, settings: &Settings, progress: &dyn Progress) -> Result<Ours> {
-        let (items, classes) = (training.items, training.class_names.len());
+        let items = training.items;
         let members: Vec<Member> =
-            settings.members.iter().copied().filter(|m| view.author() || !m.needs_author()).collect();
+            settings.members.iter().copied().filter(|member| member.fits(view, training.unit)).collect();
         if members.is_empty() {
-            return Err(Error::config("ours has no member left").help("give some with --set members=bayes+words"));
+            return Err(Error::config("ours has no member left").help("give some with --set members=words+vectors"));
         }
-        let folds = folds(items, classes, settings);
+        let folds = folds(items, training.class_names.len(), settings);
         let task = progress.task("ours", Some((members.len() * (settings.folds + 1)) as u64), "fits");
-        let documents: Vec<String> = items.iter().map(|item| document(view, item)).collect();
-        let (mut fitted, mut answers) = (Vec::new(), vec![Vec::new(); items.len()]);
-        for &member in &members {
-            let fit = |chosen: &[usize]| {
+        let written = Written::of(view, &members, items);
+        let fit = |chosen: &[usize]| -> Result<Vec<Fitted>> {
+            let some: Vec<Item> = chosen.iter().map(|&i| items[i].clone()).collect();
+            let training = Training { items: &some, ..*training };
+            let one = |&member: &Member| {
                 if progress.interrupted() {
                     return Err(Error::interrupted("stopped while ours was fitted"));
                 }
                 task.advance(1);
-                let some: Vec<Item> = chosen.iter().map(|&i| items[i].clone()).collect();
-                let texts: Vec<String> = chosen.iter().map(|&i| documents[i].clone()).collect();
-                fit_member(member, view, &Training { items: &some, ..*training }, &texts, settings)
+                fit_member(member, view, &training, &written.some(chosen), settings)
             };
-            for fold in 0..settings.folds {
-                let held: Vec<usize> = (0..items.len()).filter(|&i| folds[i] == fold).collect();
-                let others: Vec<usize> = (0..items.len()).filter(|&i| folds[i] != fold).collect();
-                if held.is_empty() || others.is_empty() {
-                    continue;
-                }
-                let some: Vec<Item> = held.iter().map(|&i| items[i].clone()).collect();
-                let texts: Vec<String> = held.iter().map(|&i| documents[i].clone()).collect();
-                let found = answer(&fit(&others)?, view, &some, &texts);
-                held.into_iter().zip(found).for_each(|(i, row)| answers[i].extend(row));
+            members.iter().map(one).collect()
+        };
+        let (mut rows, mut classes, mut groups): (Vec<Evidence>, Vec<usize>, Vec<&str>) = Default::default();
+        for fold in 0..settings.folds {
+            let others: Vec<usize> = (0..items.len()).filter(|&i| folds[i] != fold).collect();
+            // Of a class that only these authors have nothing is known without them.
+            let taught = |class: usize| others.iter().any(|&i| items[i].class == class);
+            let held: Vec<usize> = (0..items.len()).filter(|&i| folds[i] == fold && taught(items[i].class)).collect();
+            if held.is_empty() || others.is_empty() {
+                continue;
             }
-            fitted.push(fit(&(0..items.len()).collect::<Vec<_>>())?);
+            let fitted = fit(&others)?;
+            let some: Vec<Item> = held.iter().map(|&i| items[i].clone()).collect();
+            rows.extend(evidence(&fitted, view, &some, &written.some(&held)));
+            classes.extend(some.iter().map(|item| item.class));
+            groups.extend(held.iter().map(|&i| items[i].group.as_deref().unwrap_or(&items[i].id)));
         }
-        let of: Vec<usize> = items.iter().map(|item| item.class).collect();
-        let joint = Linear::fit(&beside(&answers), &of, classes, settings.joint_cost)?;
-        Ok(Ours { members, fitted, joint, classes })
+        // An author teaches once, however much they write.
+        let mut sizes: HashMap<&str, usize> = HashMap::new();
+        groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
+        let importance: Vec<f64> = groups.iter().map(|&group| 1.0 / sizes[group] as f64).collect();
+        let usual = usual(&members, &rows, &classes, &importance, training.class_names.len());
+        rows.iter_mut().for_each(|row| subtract(row, &usual));
+        let pool = Pool::fit(&rows, &classes, &importance, settings.penalty);
+        Ok(Ours { fitted: fit(&(0..items.len()).collect::<Vec<_>>())?, members, usual, pool })
     }
 
     /// Probabilities of the classes for each item.
     pub fn probabilities(&self, view: &View, items: &[Item]) -> Vec<Vec<f64>> {
-        let documents: Vec<String> = items.iter().map(|item| document(view, item)).collect();
-        let mut answers = vec![Vec::new(); items.len()];
-        for fitted in &self.fitted {
-            let found = answer(fitted, view, items, &documents);
-            answers.iter_mut().zip(found).for_each(|(row, found)| row.extend(found));
-        }
-        self.joint.scores(&beside(&answers)).iter().map(|scores| softmax(scores)).collect()
+        let written = Written::of(view, &self.members, items);
+        let mut rows = evidence(&self.fitted, view, items, &written);
+        rows.iter_mut().for_each(|row| subtract(row, &self.usual));
+        rows.iter().map(|row| self.pool.probabilities(row)).collect()
     }
 
-    /// What each member's own answer for a class weighs in that class, in words.
+    /// What each member weighs, in words.
     pub fn weights(&self) -> String {
-        let mean = |at: usize| {
-            let own = (0..self.classes).map(|class| self.joint.weight(class, at * self.classes + class));
-            own.sum::<f64>() / self.classes as f64
-        };
-        let weights = self.members.iter().enumerate().map(|(at, m)| format!("{} {:.2}", m.name(), mean(at)));
-        format!("weights of the members: {}", weights.collect::<Vec<_>>().join(", "))
+        let weights = self.members.iter().zip(&self.pool.weights);
+        let weights: Vec<String> = weights.map(|(member, weight)| format!("{} {weight:.2}", member.name())).collect();
+        format!("weights of the members: {}", weights.join(", "))
+    }
+}
+
+/// The mean of what members say on items they were not fitted on, every class as heavy as the others: members that were fitted
+/// on many items of a class lean towards it.
+fn usual(members: &[Member], rows: &[Evidence], classes: &[usize], importance: &[f64], count: usize) -> Vec<Vec<f64>> {
+    let mut mass = vec![0.0; count];
+    classes.iter().zip(importance).for_each(|(&class, weight)| mass[class] += weight);
+    let known = mass.iter().filter(|mass| **mass > 0.0).count().max(1) as f64;
+    let mut usual = vec![vec![0.0; count]; members.len()];
+    for ((row, &class), weight) in rows.iter().zip(classes).zip(importance) {
+        let share = weight / mass[class] / known;
+        for ((usual, evidence), member) in usual.iter_mut().zip(row).zip(members) {
+            if *member != Member::Shares {
+                usual.iter_mut().zip(evidence).for_each(|(u, e)| *u += share * e);
+            }
+        }
+    }
+    usual
+}
+
+fn subtract(row: &mut Evidence, usual: &[Vec<f64>]) {
+    for (evidence, usual) in row.iter_mut().zip(usual) {
+        evidence.iter_mut().zip(usual).for_each(|(e, u)| *e -= u);
+    }
+}
+
+/// What items say, and what all posts of their authors say.
+struct Written {
+    items: Vec<String>,
+    /// For each item a position in `authors`, if [`Member::Author`] asks.
+    author_of: Vec<usize>,
+    authors: Vec<String>,
+}
+
+impl Written {
+    fn of(view: &View, members: &[Member], items: &[Item]) -> Written {
+        let documents = items.iter().map(|item| document(view, item)).collect();
+        let mut written = Written { items: documents, author_of: Vec::new(), authors: Vec::new() };
+        if !members.contains(&Member::Author) {
+            return written;
+        }
+        let mut posts: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, post) in view.posts.iter().enumerate() {
+            if let Some(author) = &post.author {
+                posts.entry(&author.id).or_default().push(i);
+            }
+        }
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for item in items {
+            let own = item.group.as_deref().unwrap_or(&item.id);
+            let at = *known.entry(own).or_insert_with(|| {
+                let posts = posts.get(own).unwrap_or(&item.posts);
+                let texts: Vec<String> = posts.iter().map(|&post| words(&view.posts[post].text)).collect();
+                written.authors.push(texts.join(" "));
+                written.authors.len() - 1
+            });
+            written.author_of.push(at);
+        }
+        written
+    }
+
+    fn some(&self, chosen: &[usize]) -> Written {
+        let mut authors: Vec<usize> = chosen.iter().filter_map(|&i| self.author_of.get(i).copied()).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        let author_of = chosen.iter().filter_map(|&i| authors.binary_search(self.author_of.get(i)?).ok()).collect();
+        Written {
+            items: chosen.iter().map(|&i| self.items[i].clone()).collect(),
+            author_of,
+            authors: authors.iter().map(|&a| self.authors[a].clone()).collect(),
+        }
     }
 }
 
@@ -231,60 +318,62 @@ fn folds(items: &[Item], classes: usize, settings: &Settings) -> Vec<usize> {
     fold_of
 }
 
+fn ngrams(characters: [usize; 2], words: [usize; 2]) -> NgramSettings {
+    NgramSettings { characters, words, least: 2, lower_case: false, counts: false }
+}
+
+/// Longest runs of characters that are counted, from two on.
+const RUNS: [usize; 2] = [2, 5];
+
 fn fit_member(
     member: Member,
     view: &View,
     training: &Training,
-    documents: &[String],
+    written: &Written,
     settings: &Settings,
 ) -> Result<Fitted> {
     let (items, classes) = (training.items, training.class_names.len());
     let of: Vec<usize> = items.iter().map(|item| item.class).collect();
-    let ngrams = |characters: [usize; 2], words: [usize; 2], least: u32| -> Result<Fitted> {
-        let settings_of = NgramSettings { characters, words, least, lower_case: false, counts: false };
-        let vocabulary = Ngrams::fit(documents, &settings_of);
-        let linear = Linear::fit(&vocabulary.rows(documents), &of, classes, settings.cost)?;
-        Ok(Fitted::Ngrams(vocabulary, linear))
-    };
-    match member {
-        Member::Bayes => Ok(Fitted::Bayes(NaiveBayes::fit(documents, &of, classes, settings.bayes))),
-        Member::Words => ngrams([0, 0], [1, 2], 2),
-        Member::Characters => ngrams([2, 4], [0, 0], 3),
-        Member::Vectors => Ok(Fitted::Vectors(Linear::fit(&vectors(view, items), &of, classes, settings.vector_cost)?)),
-        Member::Graph => Ok(Fitted::Graph(Graph::fit(view, items, training.others, classes))),
-        Member::Gazetteer => Ok(Fitted::Gazetteer(Gazetteer::fit(view, items, training.class_names))),
-    }
+    let complement = |characters, words| Complement::fit(&written.items, &of, classes, &ngrams(characters, words));
+    Ok(match member {
+        Member::Words => Fitted::Complement(complement([0, 0], [1, 1])),
+        Member::Characters => Fitted::Complement(complement(RUNS, [0, 0])),
+        Member::Author => Fitted::Author(complement([0, 0], [1, 1]), complement(RUNS, [0, 0])),
+        Member::Vectors => Fitted::Vectors(Linear::fit(&vectors(view, items), &of, classes, settings.vector_cost)?),
+        Member::Graph => Fitted::Graph(Graph::fit(view, items, training.others, classes)),
+        Member::Profile => Fitted::Profile(Gazetteer::fit(view, items, training.class_names)),
+        Member::Shares => Fitted::Shares(centred(prior(items, classes).into_iter().map(f64::ln).collect())),
+    })
 }
 
-/// A member's answers `[items][classes]` as numbers of moderate size, more where it is surer.
-fn answer(fitted: &Fitted, view: &View, items: &[Item], documents: &[String]) -> Vec<Vec<f64>> {
-    let centred = |scores: Vec<f64>| {
-        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-        scores.into_iter().map(|score| score - mean).collect::<Vec<f64>>()
-    };
+/// What every member says of every class for each item; each sums to zero over the classes.
+fn evidence(fitted: &[Fitted], view: &View, items: &[Item], written: &Written) -> Vec<Evidence> {
+    let mut rows = vec![Evidence::new(); items.len()];
+    for member in fitted {
+        let found = answer(member, view, items, written);
+        rows.iter_mut().zip(found).for_each(|(row, found)| row.push(found));
+    }
+    rows
+}
+
+fn centred(mut scores: Vec<f64>) -> Vec<f64> {
+    let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+    scores.iter_mut().for_each(|score| *score -= mean);
+    scores
+}
+
+fn answer(fitted: &Fitted, view: &View, items: &[Item], written: &Written) -> Vec<Vec<f64>> {
     match fitted {
-        Fitted::Bayes(bayes) => {
-            // Words are not independent: the evidence of a long document grows with the root of its length.
-            let scaled = |(scores, document): (Vec<f64>, &String)| {
-                let root = (1.0 + document.split(' ').count() as f64).sqrt();
-                centred(scores).into_iter().map(|score| score / root).collect()
-            };
-            bayes.scores(documents).into_iter().zip(documents).map(scaled).collect()
+        Fitted::Complement(complement) => complement.evidence(&written.items),
+        Fitted::Vectors(linear) => linear.evidence(&vectors(view, items)).into_iter().map(centred).collect(),
+        Fitted::Graph(graph) => items.iter().map(|item| centred(graph.evidence(view, item))).collect(),
+        Fitted::Profile(gazetteer) => items.iter().map(|item| centred(gazetteer.evidence(view, item))).collect(),
+        Fitted::Author(words, characters) => {
+            let (words, characters) = (words.evidence(&written.authors), characters.evidence(&written.authors));
+            let both = |&at: &usize| words[at].iter().zip(&characters[at]).map(|(w, c)| (w + c) / 2.0).collect();
+            written.author_of.iter().map(both).collect()
         }
-        Fitted::Ngrams(vocabulary, linear) => {
-            linear.scores(&vocabulary.rows(documents)).into_iter().map(centred).collect()
-        }
-        Fitted::Vectors(linear) => linear.scores(&vectors(view, items)).into_iter().map(centred).collect(),
-        Fitted::Graph(graph) => {
-            items.iter().map(|item| graph.evidence(view, item).into_iter().map(|share| 4.0 * share).collect()).collect()
-        }
-        Fitted::Gazetteer(gazetteer) => {
-            let logs = |item: &Item| {
-                let found = gazetteer.probabilities(view, item);
-                centred(found.into_iter().map(|p| (p + 0.05).ln()).collect())
-            };
-            items.iter().map(logs).collect()
-        }
+        Fitted::Shares(shares) => vec![shares.clone(); items.len()],
     }
 }
 
@@ -309,11 +398,5 @@ fn vectors(view: &View, items: &[Item]) -> Sparse {
         let scale = (dim as f32).sqrt();
         rows.push(row.iter().enumerate().filter(|(_, v)| **v != 0.0).map(|(i, v)| (i as u32, v * scale)));
     }
-    rows
-}
-
-fn beside(answers: &[Vec<f64>]) -> Sparse {
-    let mut rows = Sparse::new(answers.first().map_or(0, Vec::len));
-    answers.iter().for_each(|row| rows.push(row.iter().enumerate().map(|(i, &v)| (i as u32, v as f32))));
     rows
 }

@@ -79,7 +79,27 @@ impl Gazetteer {
         let all: f64 = votes.iter().sum();
         if all == 0.0 { self.prior.clone() } else { votes.iter().map(|v| v / all).collect() }
     }
+
+    /// What the names in the profile locations of an item's posts say of each class: logarithms. All names count, so that
+    /// "Northern Ireland" is surer of the United Kingdom than of Ireland and less sure than "London, UK". Zeros without any.
+    pub fn evidence(&self, view: &View, item: &Item) -> Vec<f64> {
+        let mut votes = vec![0.0; self.prior.len()];
+        for profile in item.posts.iter().filter_map(|&post| profile(&view.posts[post])).collect::<BTreeSet<_>>() {
+            let end = simple(profile).rsplit(' ').next().unwrap_or("").to_owned();
+            let named: Vec<u32> = runs(profile)
+                .iter()
+                .filter(|run| run.len() > 2 || **run == end)
+                .filter_map(|run| self.names.get(run).copied())
+                .collect();
+            named.iter().for_each(|&class| votes[class as usize] += 1.0 / named.len() as f64);
+        }
+        let all: f64 = votes.iter().sum();
+        votes.iter().map(|vote| if all == 0.0 { 0.0 } else { (vote / all + UNSURE).ln() }).collect()
+    }
 }
+
+/// Share of the votes that a class has which no name speaks for.
+const UNSURE: f64 = 0.05;
 
 /// A name in small letters and single spaces.
 fn simple(name: &str) -> String {
