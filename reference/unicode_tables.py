@@ -1,6 +1,6 @@
-"""Prints crates/quintet/src/posts/unicode_tables.rs: the character classes that the hashtag rules need.
+"""Prints crates/posts/src/unicode_tables.rs: the character classes that the hashtag rules need.
 
-Run: python3 reference/unicode_tables.py > crates/quintet/src/posts/unicode_tables.rs && cargo fmt
+Run: python3 reference/unicode_tables.py > crates/posts/src/unicode_tables.rs && cargo fmt
 """
 import sys
 import unicodedata

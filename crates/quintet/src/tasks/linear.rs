@@ -79,6 +79,14 @@ pub fn sigmoid(z: f64) -> f64 {
     if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
 }
 
+/// Probabilities from logarithms that miss a common term.
+pub fn softmax(scores: &[f64]) -> Vec<f64> {
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+    let all: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / all).collect()
+}
+
 struct Problem<'a> {
     x: &'a Sparse,
     columns: Sparse,

@@ -16,6 +16,7 @@ pub mod inputs;
 pub mod linear;
 pub mod location;
 pub mod ngrams;
+pub mod pool;
 pub mod predictions;
 pub mod report;
 pub mod retrieval;

@@ -1,10 +1,12 @@
-//! The members of our stack: each looks at one kind of evidence and gives log-odds of a bot.
+//! The members of ours: each looks at one kind of evidence and gives log-odds of a bot.
 
 use quintet_forest::Forest;
 use serde::{Deserialize, Serialize};
 
 use super::forest;
+use super::neighbours::Neighbours;
 use super::numbers::Table;
+use super::trivial::words;
 use super::units::Evidence;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -21,11 +23,13 @@ pub enum Member {
     Vectors,
     /// A random forest on the numbers of behaviour and of Botometer's groups.
     Behaviour,
+    /// The most alike training texts by words: accounts of one campaign say the same.
+    Neighbours,
 }
 
 impl Member {
     /// All members.
-    pub const ALL: [Member; 3] = [Member::Ngrams, Member::Vectors, Member::Behaviour];
+    pub const ALL: [Member; 4] = [Member::Ngrams, Member::Vectors, Member::Behaviour, Member::Neighbours];
 
     /// The name in settings and remarks.
     pub fn name(self) -> &'static str {
@@ -33,6 +37,7 @@ impl Member {
             Member::Ngrams => "ngrams",
             Member::Vectors => "vectors",
             Member::Behaviour => "behaviour",
+            Member::Neighbours => "neighbours",
         }
     }
 }
@@ -69,6 +74,7 @@ pub struct MemberSettings {
 pub struct Extractor {
     members: Vec<Member>,
     ngrams: Option<Ngrams>,
+    words: Option<Ngrams>,
     /// Mean and deviation of each number of the joint vectors.
     scale: Option<(Vec<f32>, Vec<f32>)>,
 }
@@ -77,6 +83,7 @@ pub struct Extractor {
 #[derive(Clone, Debug, Default)]
 pub struct Features {
     ngrams: Option<Sparse>,
+    words: Option<Sparse>,
     vectors: Option<Sparse>,
     behaviour: Option<Table>,
 }
@@ -86,7 +93,8 @@ impl Extractor {
     pub fn fit(members: &[Member], train: &Evidence, settings: &MemberSettings) -> Extractor {
         let ngrams = members.contains(&Member::Ngrams).then(|| Ngrams::fit(train.texts(), &settings.ngrams));
         let scale = members.contains(&Member::Vectors).then(|| scale_of(&moments(train), train.len()));
-        Extractor { members: members.to_vec(), ngrams, scale }
+        let words = members.contains(&Member::Neighbours).then(|| Ngrams::fit(train.texts(), &words()));
+        Extractor { members: members.to_vec(), ngrams, words, scale }
     }
 
     /// Features of `items`.
@@ -94,6 +102,7 @@ impl Extractor {
         let behaviour = self.members.contains(&Member::Behaviour);
         Features {
             ngrams: self.ngrams.as_ref().map(|n| n.rows(items.texts())),
+            words: self.words.as_ref().map(|n| n.rows(items.texts())),
             vectors: self.scale.as_ref().map(|scale| scaled(&moments(items), scale)),
             behaviour: behaviour.then(|| items.behaviour().beside(items.botometer())),
         }
@@ -155,6 +164,8 @@ pub enum Fitted {
     Vectors(Logistic),
     /// On numbers of behaviour.
     Behaviour(Forest),
+    /// On words.
+    Neighbours(Neighbours),
 }
 
 fn missing() -> Error {
@@ -189,6 +200,9 @@ impl Fitted {
                 let table = features.behaviour.as_ref().ok_or_else(missing)?.rows(chosen);
                 Fitted::Behaviour(forest::fit_binary(&table, &classes, settings.seed, progress)?)
             }
+            Member::Neighbours => {
+                Fitted::Neighbours(Neighbours::fit(&features.words.as_ref().ok_or_else(missing)?.rows(chosen), classes))
+            }
         })
     }
 
@@ -200,6 +214,7 @@ impl Fitted {
         Ok(match self {
             Fitted::Ngrams(model) => model.log_odds(&features.ngrams.as_ref().ok_or_else(missing)?.rows(chosen)),
             Fitted::Vectors(model) => model.log_odds(&features.vectors.as_ref().ok_or_else(missing)?.rows(chosen)),
+            Fitted::Neighbours(model) => model.log_odds(&features.words.as_ref().ok_or_else(missing)?.rows(chosen)),
             Fitted::Behaviour(trees) => {
                 let table = features.behaviour.as_ref().ok_or_else(missing)?.rows(chosen);
                 // A hundred trees that agree are no certainty: one vote is split between the classes.

@@ -22,7 +22,11 @@ use crate::tasks::{Method, Options, Role};
 
 /// Every method, ours first.
 pub const METHODS: [Method; 9] = [
-    Method { name: "ours", role: Role::Ours, about: "joint vectors, n-grams and behaviour, stacked out of fold" },
+    Method {
+        name: "ours",
+        role: Role::Ours,
+        about: "joint vectors, n-grams, behaviour and neighbours, joined out of fold",
+    },
     Method {
         name: "cnn",
         role: Role::Paper,
@@ -42,7 +46,7 @@ pub const METHODS: [Method; 9] = [
 ];
 
 /// Names of the settings of [`Settings`].
-pub const SETTINGS: [&str; 14] = [
+pub const SETTINGS: [&str; 15] = [
     "positive",
     "kind",
     "posts",
@@ -57,6 +61,7 @@ pub const SETTINGS: [&str; 14] = [
     "cost",
     "vector_cost",
     "campaign",
+    "penalty",
 ];
 
 /// Settings of all methods, `--set NAME=VALUE`.
@@ -92,7 +97,7 @@ impl Settings {
         let alone = unit == Unit::Post;
         // Starting values, not tuned.
         let characters: String = options.setting("characters", if alone { "1,4" } else { "2,4" }.into())?;
-        let list: String = options.setting("members", "ngrams+vectors+behaviour".into())?;
+        let list: String = options.setting("members", "ngrams+vectors+behaviour+neighbours".into())?;
         let k = options.setting("k", 1usize)?;
         if k.is_multiple_of(2) {
             return Err(Error::config(format!("{k} neighbours can be of two minds")).help("give an odd k"));
@@ -124,6 +129,7 @@ impl Settings {
                     seed: options.seed,
                 },
                 folds,
+                penalty: options.setting("penalty", 0.3)?,
                 campaign: options.setting("campaign", 0)?,
             },
         })

@@ -2,7 +2,7 @@
 //!
 //! [`units`] groups posts into what is judged; every method of [`methods`] is fitted on the training part and gives a score:
 //!
-//! - [`ours`]: a stack of [`members`] on joint vectors, n-grams, and [`behaviour`];
+//! - [`ours`]: [`members`] on joint vectors, n-grams, [`behaviour`] and [`neighbours`], joined with a weight each;
 //! - [`paper`]: the two methods of Rivas et al. (2022), the text [`cnn`] ([`cnn_training`]) and [`knn`];
 //! - [`baseline`]: BotometerLite and specialised forests in the manner of Botometer;
 //! - [`trivial`]: everybody a bot, the larger class, the nearest text, naive Bayes.
@@ -23,6 +23,7 @@ pub mod forest;
 pub mod knn;
 pub mod members;
 pub mod methods;
+pub mod neighbours;
 pub mod numbers;
 pub mod ours;
 pub mod paper;

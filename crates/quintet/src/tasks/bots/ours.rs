@@ -1,5 +1,5 @@
-//! Ours: members that each look at one kind of evidence, joined by a logistic regression that saw their answers on items they
-//! were not fitted on.
+//! Ours: members that each look at one kind of evidence, joined with a weight each ([`crate::tasks::pool`]) that was fitted to
+//! their answers on items they were not fitted on; campaigns stay whole there, and teach once however many accounts they have.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::folds;
 use super::members::{Extractor, Fitted, Member, MemberSettings};
-use super::units::Evidence;
+use super::units::Evidence as Items;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::tasks::linear::{Logistic, LogisticSettings};
-use crate::tasks::sparse::Sparse;
+use crate::tasks::pool::{Evidence, Pool};
 
 /// Settings of ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,26 +21,28 @@ pub struct OursSettings {
     pub fitting: MemberSettings,
     /// Folds for the members' answers on items they have not seen.
     pub folds: usize,
+    /// Penalty on the weights that join the members.
+    pub penalty: f64,
     /// At most so many items of one campaign are fitted on (0: all): a campaign of hundreds of accounts with the same posts
     /// is one example many times over.
     pub campaign: usize,
 }
 
-/// The fitted stack.
+/// The fitted members and their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ours {
     extractor: Extractor,
     fitted: Vec<Fitted>,
     members: Vec<Member>,
-    stack: Logistic,
+    pool: Pool,
 }
 
 impl Ours {
-    /// Fits members and stack.
+    /// Fits members and their weights.
     ///
     /// # Errors
     /// If a class is missing, or the person stops the work.
-    pub fn fit(train: &Evidence, settings: &OursSettings, progress: &dyn Progress) -> Result<Ours> {
+    pub fn fit(train: &Items, settings: &OursSettings, progress: &dyn Progress) -> Result<Ours> {
         let (bots, groups, seed) = (train.bots(), train.campaigns(), settings.fitting.seed);
         let extractor = Extractor::fit(&settings.members, train, &settings.fitting);
         let features = extractor.features(train);
@@ -65,38 +66,38 @@ impl Ours {
             answers.push(unseen);
             task.advance(1);
         }
-        let classes: Vec<bool> = kept.iter().map(|&i| bots[i]).collect();
-        let stack = Logistic::fit(&beside(&answers).rows(&kept), &classes, &LogisticSettings::default())?;
-        Ok(Ours { extractor, fitted, members: settings.members.clone(), stack })
+        let mut sizes: HashMap<u32, usize> = HashMap::new();
+        groups.iter().for_each(|&group| *sizes.entry(group).or_insert(0) += 1);
+        let importance: Vec<f64> = groups.iter().map(|group| 1.0 / sizes[group] as f64).collect();
+        let classes: Vec<usize> = bots.iter().map(|&bot| usize::from(bot)).collect();
+        let pool = Pool::fit(&beside(&answers), &classes, &importance, settings.penalty);
+        Ok(Ours { extractor, fitted, members: settings.members.clone(), pool })
     }
 
     /// P(bot) of each item.
     ///
     /// # Errors
     /// If the features are not those of the fit (a bug).
-    pub fn scores(&self, items: &Evidence) -> Result<Vec<f64>> {
+    pub fn scores(&self, items: &Items) -> Result<Vec<f64>> {
         let features = self.extractor.features(items);
         let all: Vec<usize> = (0..items.len()).collect();
         let answers: Vec<Vec<f64>> =
             self.fitted.iter().map(|member| member.log_odds(&features, &all)).collect::<Result<_>>()?;
-        Ok(self.stack.probabilities(&beside(&answers)))
+        Ok(beside(&answers).iter().map(|row| self.pool.probabilities(row)[1]).collect())
     }
 
     /// What each member's log-odds weigh, in words.
     pub fn weights(&self) -> String {
-        let weights = self.members.iter().zip(&self.stack.weights);
+        let weights = self.members.iter().zip(&self.pool.weights);
         let weights: Vec<String> = weights.map(|(m, w)| format!("{} {w:.2}", m.name())).collect();
         format!("weights of the members' log-odds: {}", weights.join(", "))
     }
 }
 
-/// The members' answers as a matrix `[items, members]`.
-fn beside(answers: &[Vec<f64>]) -> Sparse {
-    let mut rows = Sparse::new(answers.len());
-    for i in 0..answers.first().map_or(0, Vec::len) {
-        rows.push(answers.iter().enumerate().map(|(m, a)| (m as u32, a[i] as f32)));
-    }
-    rows
+/// The members' log-odds as what they say of humans and bots, an item each.
+fn beside(answers: &[Vec<f64>]) -> Vec<Evidence> {
+    let items = answers.first().map_or(0, Vec::len);
+    (0..items).map(|i| answers.iter().map(|odds| vec![-odds[i] / 2.0, odds[i] / 2.0]).collect()).collect()
 }
 
 /// The first `most` items of each group (0: all), in order.

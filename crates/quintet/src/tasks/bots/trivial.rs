@@ -1,45 +1,35 @@
 //! What needs no learning to speak of: everybody a bot, the larger class, the most alike training text, a bag of words.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::neighbours::Neighbours;
 use super::units::Evidence;
 use crate::tasks::ngrams::{NgramSettings, Ngrams};
-use crate::tasks::sparse::Sparse;
 
 /// The nearest training texts by words, weighted by tf-idf.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TextNeighbour {
     words: Ngrams,
-    /// For each word the training items that have it.
-    items_with: Sparse,
-    bots: Vec<bool>,
+    neighbours: Neighbours,
+}
+
+/// Words of two training texts and more, as tf-idf.
+pub fn words() -> NgramSettings {
+    NgramSettings { characters: [0, 0], words: [1, 1], least: 2, lower_case: true, counts: false }
 }
 
 impl TextNeighbour {
     /// Keeps the training texts.
     pub fn fit(train: &Evidence) -> TextNeighbour {
-        let settings = NgramSettings { characters: [0, 0], words: [1, 1], least: 2, lower_case: true, counts: false };
-        let words = Ngrams::fit(train.texts(), &settings);
-        let items_with = words.rows(train.texts()).transposed();
-        TextNeighbour { words, items_with, bots: train.bots() }
+        let words = Ngrams::fit(train.texts(), &words());
+        let neighbours = Neighbours::fit(&words.rows(train.texts()), train.bots());
+        TextNeighbour { words, neighbours }
     }
 
     /// One half plus a quarter of the margin: largest cosine with a bot's text minus largest with a human's.
     pub fn scores(&self, items: &Evidence) -> Vec<f64> {
-        let rows = self.words.rows(items.texts());
-        let score = |i: usize| {
-            let mut cosines = vec![0.0f32; self.bots.len()];
-            for (word, weight) in rows.row(i) {
-                self.items_with.row(word as usize).for_each(|(item, w)| cosines[item as usize] += weight * w);
-            }
-            let best = |bot: bool| {
-                let of_class = cosines.iter().zip(&self.bots).filter(|(_, b)| **b == bot);
-                f64::from(of_class.map(|(c, _)| *c).fold(0.0, f32::max))
-            };
-            0.5 + (best(true) - best(false)) / 4.0
-        };
-        (0..rows.len()).into_par_iter().map(score).collect()
+        let largest = self.neighbours.largest(&self.words.rows(items.texts()));
+        largest.into_iter().map(|[human, bot]| 0.5 + (bot - human) / 4.0).collect()
     }
 }
 

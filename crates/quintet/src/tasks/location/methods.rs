@@ -7,10 +7,11 @@ use super::baseline::{Told, Trained};
 use super::items::{Item, View};
 use super::ours::{Member, Ours, Settings as OursSettings, Training};
 use super::paper::Paper;
-use super::trivial::{BayesSettings, Gazetteer, NaiveBayes, documents, prior, softmax};
+use super::trivial::{BayesSettings, Gazetteer, NaiveBayes, documents, prior};
 use crate::error::Result;
 use crate::metrics::Confusion;
 use crate::progress::Progress;
+use crate::tasks::linear::softmax;
 use crate::tasks::{Method, Options, Role};
 
 /// Every method; the first is ours.
@@ -70,7 +71,6 @@ impl Settings {
                 penalty: options.setting("penalty", ours.penalty)?,
                 folds: options.at_least("folds", ours.folds, 2)?,
                 seed,
-                ..ours
             },
             trees: options.at_least("trees", 100, 1)?,
             deepgeo: DeepgeoSettings {

@@ -4,7 +4,7 @@
 //! and gives each place a probability, once from the text alone and once with the author:
 //!
 //! - [`ours`]: members on words ([`complement`] naive Bayes, regression), joint vectors, the mention [`graph`], the profile
-//!   location, and all that an author wrote, [`pool`]ed with a weight each;
+//!   location, and all that an author wrote, joined with a weight each ([`super::pool`]);
 //! - [`paper`]: the method of Rivas et al. (2022), a random forest on joint vectors;
 //! - [`mod@baseline`], Deepgeo;
 //! - [`trivial`]: the largest class, a gazetteer match of the profile location ([`names`]), naive Bayes over words.
@@ -21,7 +21,6 @@ pub mod methods;
 pub mod names;
 pub mod ours;
 pub mod paper;
-pub mod pool;
 pub mod problem;
 pub mod trivial;
 

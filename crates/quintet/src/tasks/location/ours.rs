@@ -1,4 +1,4 @@
-//! Ours: members that each look at one kind of evidence, pooled with one weight each ([`super::pool`]) that was fitted to their
+//! Ours: members that each look at one kind of evidence, pooled with one weight each ([`crate::tasks::pool`]) that was fitted to their
 //! answers on authors they were not fitted on. What a member says is free of the classes' shares; those can be a member of their
 //! own (`members=...+shares`).
 
@@ -11,12 +11,12 @@ use super::complement::Complement;
 use super::graph::Graph;
 use super::items::{Item, View, document, words};
 use super::linear::Linear;
-use super::pool::{Evidence, Pool};
 use super::trivial::{Gazetteer, prior};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::tasks::Unit;
 use crate::tasks::ngrams::NgramSettings;
+use crate::tasks::pool::{Evidence, Pool};
 use crate::tasks::sparse::Sparse;
 
 /// A kind of evidence.

@@ -229,14 +229,6 @@ pub fn documents(view: &View, items: &[Item]) -> Vec<String> {
     items.iter().map(|item| document(view, item)).collect()
 }
 
-/// Probabilities from logarithms that miss a common term.
-pub fn softmax(scores: &[f64]) -> Vec<f64> {
-    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
-    let all: f64 = powers.iter().sum();
-    powers.iter().map(|power| power / all).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +293,6 @@ mod tests {
         // Class 0: a 2 + 1, b 1 + 1, c 0 + 1 of 6; class 1: a 1, b 2, c 3 of 6; shares 2/5 and 3/5 with one more of each.
         let expected = [(0.4f64 * 3.0 / 6.0 * 1.0 / 6.0).ln(), (0.6f64 * 1.0 / 6.0 * 3.0 / 6.0).ln()];
         assert!(scores[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12));
-        assert!((softmax(&scores[1])[1] - 0.6).abs() < 1e-12);
+        assert!((crate::tasks::linear::softmax(&scores[1])[1] - 0.6).abs() < 1e-12);
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::trivial::softmax;
+use super::linear::softmax;
 
 /// One row: what each member says of each class, `[members][classes]`.
 pub type Evidence = Vec<Vec<f64>>;

@@ -1,0 +1,70 @@
+//! The most alike training texts of either class, by the cosine of sparse rows of unit length.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::tasks::sparse::Sparse;
+
+/// Training items by what they have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// For each column the training items that have it.
+    items_with: Sparse,
+    bots: Vec<bool>,
+}
+
+/// A distance that counts as none: texts that differ in a word are copies.
+const COPY: f64 = 0.02;
+
+impl Neighbours {
+    /// Keeps `rows`, of which `bots` are bots.
+    pub fn fit(rows: &Sparse, bots: Vec<bool>) -> Neighbours {
+        Neighbours { items_with: rows.transposed(), bots }
+    }
+
+    /// The largest cosine with a human's row and with a bot's, of each row; 0 where there is none above.
+    pub fn largest(&self, rows: &Sparse) -> Vec<[f64; 2]> {
+        let of = |i: usize| {
+            let mut cosines = vec![0.0f32; self.bots.len()];
+            for (column, weight) in rows.row(i) {
+                self.items_with.row(column as usize).for_each(|(item, w)| cosines[item as usize] += weight * w);
+            }
+            let mut largest = [0.0f32; 2];
+            for (cosine, &bot) in cosines.iter().zip(&self.bots) {
+                let own = &mut largest[usize::from(bot)];
+                *own = own.max(*cosine);
+            }
+            largest.map(f64::from)
+        };
+        (0..rows.len()).into_par_iter().map(of).collect()
+    }
+
+    /// Log of how much nearer the nearest bot is than the nearest human.
+    pub fn log_odds(&self, rows: &Sparse) -> Vec<f64> {
+        let distance = |cosine: f64| (1.0 - cosine).max(0.0) + COPY;
+        self.largest(rows).into_iter().map(|[human, bot]| (distance(human) / distance(bot)).ln()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_class_wins_and_strangers_say_nothing() {
+        let mut rows = Sparse::new(3);
+        rows.push([(0, 1.0)]);
+        rows.push([(0, 0.6), (1, 0.8)]);
+        let neighbours = Neighbours::fit(&rows, vec![true, false]);
+        let mut asked = Sparse::new(3);
+        asked.push([(0, 1.0)]);
+        asked.push([(1, 1.0)]);
+        asked.push([(2, 1.0)]);
+        let largest = neighbours.largest(&asked);
+        assert!((largest[0][1] - 1.0).abs() < 1e-6 && (largest[0][0] - 0.6).abs() < 1e-6, "{largest:?}");
+        let odds = neighbours.log_odds(&asked);
+        assert!((odds[0] - (0.42f64 / 0.02).ln()).abs() < 1e-4, "{odds:?}");
+        assert!(odds[1] < 0.0);
+        assert_eq!(odds[2], 0.0);
+    }
+}
