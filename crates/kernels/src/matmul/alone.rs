@@ -25,7 +25,13 @@ impl PackedA {
 
 /// Packs `b` `[k, n]` in f32 on this thread.
 pub(crate) fn pack_b(b: Mat) -> PackedB {
-    PackedB { panels: pack::pack_b(b, Precision::F32, How::Alone), k: b.rows, n: b.cols, precision: Precision::F32 }
+    PackedB {
+        panels: pack::pack_b(b, Precision::F32, How::Alone),
+        k: b.rows,
+        n: b.cols,
+        precision: Precision::F32,
+        tiles: false,
+    }
 }
 
 /// C = A B for the rows `rows` of A, on this thread, with the instructions of `level` (one of [`Level::available`]);

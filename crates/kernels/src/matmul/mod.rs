@@ -1,15 +1,18 @@
 //! Matrix product in f32: packed, blocked, parallel, and exact about its order of summation.
 //!
 //! Two promises, both tested:
-//! - the same bits at any number of threads and with any instruction set;
+//! - the same bits at any number of threads and with any instruction set, but for bfloat16 on processors with AMX, whose
+//!   tiles add in another order;
 //! - an element of the result depends on its row of A, its column of B and its start value only: never on the number of
 //!   rows, on the other rows, or on its place. So a post's vector doesn't depend on the batch it came in.
 //!
 //! Both follow from one rule: element (i, j) is the chain `c = fma(a[i, k], b[k, j], c)` for k = 0, 1, 2, ...
-//! (with [`Precision::Bf16`] for rounded factors).
+//! (with [`Precision::Bf16`] for rounded factors; in blocks of 32 k with AMX).
 //! The blocking is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 pub(crate) mod alone;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod bf16;
 pub(crate) mod few;
 mod pack;
@@ -72,9 +75,11 @@ pub enum Precision {
     /// 24 significant bits.
     #[default]
     F32,
-    /// 8 significant bits: twice as fast where the processor multiplies bfloat16 (AVX-512 BF16), slower than f32
-    /// elsewhere. Each two k are added as `fma(a[k], b[k], fma(a[k + 1], b[k + 1], c))`, with zeros after the last k;
-    /// subnormal numbers count as zero.
+    /// 8 significant bits: several times as fast where the processor multiplies bfloat16 (AMX; AVX-512 BF16), slower than
+    /// f32 elsewhere. Each two k are added as `fma(a[k], b[k], fma(a[k + 1], b[k + 1], c))`, with zeros after the last k;
+    /// subnormal numbers count as zero. With AMX the order is another: of each 32 k, the even and the odd ones are summed
+    /// from 0, both sums added, and the result is added to c. The environment variable `QUINTET_NO_AMX` keeps to the first
+    /// order everywhere.
     Bf16,
 }
 
@@ -91,17 +96,28 @@ impl Precision {
 /// A right-hand matrix in the order in which the product reads it, to be used many times.
 #[derive(Clone, Default)]
 pub struct PackedB {
-    /// As [`pack::pack_b`] makes them.
+    /// As [`pack::pack_b`] makes them; for tiles, as `amx::pack_b`.
     panels: Scratch,
     k: usize,
     n: usize,
     precision: Precision,
+    /// Packed for the tiles of AMX.
+    tiles: bool,
 }
 
 impl PackedB {
     /// Packs `b` `[k, n]`; products with it have this precision.
     pub fn new(b: Mat, precision: Precision) -> Self {
-        Self { panels: pack::pack_b(b, precision, How::Shared), k: b.rows, n: b.cols, precision }
+        #[cfg(target_arch = "x86_64")]
+        if precision == Precision::Bf16 && amx::available() {
+            return Self { panels: amx::pack_b(b, How::Shared), k: b.rows, n: b.cols, precision, tiles: true };
+        }
+        Self::without_tiles(b, precision)
+    }
+
+    /// [`PackedB::new`] for every processor.
+    fn without_tiles(b: Mat, precision: Precision) -> Self {
+        Self { panels: pack::pack_b(b, precision, How::Shared), k: b.rows, n: b.cols, precision, tiles: false }
     }
 
     /// The columns in panels of [`COLS`]: panel, step of k, column. Missing columns are 0.
@@ -142,7 +158,8 @@ const BLOCK: usize = 4 * DEPTH;
 /// Products with at least this many multiplications (10 to 20 microseconds) are shared between threads.
 const PARALLEL: usize = 1 << 21;
 
-/// [`matmul_packed`] with the instructions of `level`, which must be one of [`Level::available`].
+/// [`matmul_packed`] with the instructions of `level`, which must be one of [`Level::available`], or by tiles if `b` is
+/// packed for them.
 fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     let (m, n, k) = (a.rows, b.n, b.k);
     assert_eq!(a.cols, k, "A is {m}x{}, B is {k}x{n}", a.cols);
@@ -153,24 +170,42 @@ fn product(level: Level, c: &mut [f32], a: Mat, b: &PackedB, accumulate: bool) {
     if m == 0 || n == 0 || k == 0 {
         return;
     }
+    #[cfg(target_arch = "x86_64")]
+    if b.tiles {
+        return amx::product(c, a, b, accumulate);
+    }
     let a = pack::pack_a(a, b.precision, How::Shared);
-    let (row_panels, panels) = (m.div_ceil(ROWS), n.div_ceil(COLS));
-    let row_tasks = m.div_ceil(TASK_ROWS);
+    let c = Shared::new(c);
+    share(m, n, k, (ROWS, TASK_ROWS), COLS, |rows, panels| {
+        // SAFETY: the tasks' blocks of rows and panels are disjoint and lie in C; both operands are packed.
+        unsafe { block(level, c, &a, b, rows, panels, accumulate) };
+    });
+}
+
+/// Cuts a product into tasks of at most `most_rows` rows, a multiple of `tile_rows`, and some panels of `cols` columns, and
+/// does them, on several threads if it is large.
+fn share(
+    m: usize,
+    n: usize,
+    k: usize,
+    (tile_rows, most_rows): (usize, usize),
+    cols: usize,
+    task: impl Fn(Range<usize>, Range<usize>) + Sync,
+) {
+    let (row_panels, panels) = (m.div_ceil(tile_rows), n.div_ceil(cols));
+    let row_tasks = m.div_ceil(most_rows);
     // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();
     let col_tasks = panels.min((4 * threads).div_ceil(row_tasks));
-    let c = Shared::new(c);
-    let task = |task: usize| {
-        let (row_task, col_task) = (task / col_tasks, task % col_tasks);
-        let rows = row_panels * row_task / row_tasks * ROWS..m.min(row_panels * (row_task + 1) / row_tasks * ROWS);
-        let cols = panels * col_task / col_tasks..panels * (col_task + 1) / col_tasks;
-        // SAFETY: the tasks' blocks of rows and panels are disjoint and lie in C; both operands are packed.
-        unsafe { block(level, c, &a, b, rows, cols, accumulate) };
+    let one = |i: usize| {
+        let (row_task, col_task) = (i / col_tasks, i % col_tasks);
+        let start = |row_task: usize| m.min(row_panels * row_task / row_tasks * tile_rows);
+        task(start(row_task)..start(row_task + 1), panels * col_task / col_tasks..panels * (col_task + 1) / col_tasks);
     };
     if threads > 1 && m * n * k >= PARALLEL {
-        (0..row_tasks * col_tasks).into_par_iter().with_max_len(1).for_each(task);
+        (0..row_tasks * col_tasks).into_par_iter().with_max_len(1).for_each(one);
     } else {
-        (0..row_tasks * col_tasks).for_each(task);
+        (0..row_tasks * col_tasks).for_each(one);
     }
 }
 

@@ -34,12 +34,18 @@ pub(super) enum How {
 
 /// The rows of `x` in panels of `WIDTH`: panel, step of k, row.
 fn pack<const WIDTH: usize>(x: Mat, precision: Precision, how: How) -> Scratch {
-    pack_at::<WIDTH>(Level::best(), x, precision, how)
+    pack_at::<WIDTH>(Level::best(), x, precision, 1, how)
 }
 
-/// [`pack`] with the instructions of `level`, which must be one of [`Level::available`].
-fn pack_at<const WIDTH: usize>(level: Level, x: Mat, precision: Precision, how: How) -> Scratch {
-    let (panels, k, steps) = (x.rows.div_ceil(WIDTH), x.cols, precision.steps(x.cols));
+/// [`pack`] with zeros after the last step up to a multiple of `multiple` steps.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn pack_padded<const WIDTH: usize>(x: Mat, precision: Precision, multiple: usize, how: How) -> Scratch {
+    pack_at::<WIDTH>(Level::best(), x, precision, multiple, how)
+}
+
+/// [`pack_padded`] with the instructions of `level`, which must be one of [`Level::available`].
+fn pack_at<const WIDTH: usize>(level: Level, x: Mat, precision: Precision, multiple: usize, how: How) -> Scratch {
+    let (panels, k, steps) = (x.rows.div_ceil(WIDTH), x.cols, precision.steps(x.cols).next_multiple_of(multiple));
     let mut packed = Scratch::new(panels * steps * WIDTH);
     let out = Shared::new(&mut packed);
     let blocks = k.div_ceil(BLOCK);
@@ -49,8 +55,11 @@ fn pack_at<const WIDTH: usize>(level: Level, x: Mat, precision: Precision, how: 
             if x.row_stride == 1 { (task % panels, task / panels) } else { (task / blocks, task % blocks) };
         let (from, to) = (block * BLOCK, k.min((block + 1) * BLOCK));
         let (first, last) = (precision.steps(from), precision.steps(to));
+        let padding = if to == k { steps - last } else { 0 };
         // SAFETY: tasks write disjoint steps of disjoint panels, within the size above.
-        let out = unsafe { out.slice((panel * steps + first) * WIDTH, (last - first) * WIDTH) };
+        let out = unsafe { out.slice((panel * steps + first) * WIDTH, (last + padding - first) * WIDTH) };
+        let (out, padding) = out.split_at_mut((last - first) * WIDTH);
+        padding.fill(0.0);
         if pack_by_vectors::<WIDTH>(level, x, precision, panel * WIDTH, from..to, out) {
             return;
         }
@@ -194,7 +203,7 @@ mod tests {
         let expected = plain::<WIDTH>(x, precision);
         for level in Level::available() {
             for how in [How::Shared, How::Alone] {
-                let packed = pack_at::<WIDTH>(level, x, precision, how);
+                let packed = pack_at::<WIDTH>(level, x, precision, 1, how);
                 assert!(packed.iter().map(|x| x.to_bits()).eq(expected.iter().copied()), "{level:?}, {how:?}");
             }
         }

@@ -31,6 +31,27 @@ fn plain(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) 
     }
 }
 
+/// The definition for tiles: of each 32 k, two chains from 0, their sum added to C.
+#[cfg(target_arch = "x86_64")]
+fn plain_tiles(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    let at = |x: Mat, i: usize, j: usize| round(flush(x.data[i * x.row_stride + j * x.col_stride]));
+    for i in 0..a.rows {
+        for j in 0..b.cols {
+            let sum = &mut c[i * b.cols + j];
+            *sum = if accumulate { *sum } else { 0.0 };
+            for block in (0..a.cols).step_by(32) {
+                let mut chains = [0f32; 2];
+                for k in block..block + 32 {
+                    let [x, y] = if k < a.cols { [at(a, i, k), at(b, k, j)] } else { [0.0; 2] };
+                    let chain = &mut chains[k % 2];
+                    *chain = flush(x.mul_add(y, *chain));
+                }
+                *sum = flush(flush(*sum) + flush(chains[0] + chains[1]));
+            }
+        }
+    }
+}
+
 /// The nearest number whose low 16 bits are 0, the even one of two, found by comparing distances.
 fn round(x: f32) -> f32 {
     let below = f32::from_bits(x.to_bits() & 0xffff_0000);
@@ -83,10 +104,57 @@ proptest! {
         plain(precision, &mut expected, a, b, accumulate);
         for level in Level::available() {
             let mut c = start.clone();
-            product(level, &mut c, a, &PackedB::new(b, precision), accumulate);
+            product(level, &mut c, a, &PackedB::without_tiles(b, precision), accumulate);
             prop_assert_eq!(bits(&c), bits(&expected), "{:?}", level);
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn tiles_give_the_bits_of_their_definition(
+        (m, n, k) in (1usize..70, 1usize..110, prop_oneof![1usize..70, 500usize..530, 1020usize..1030]),
+        layouts in (0u8..3, 0u8..3),
+        accumulate: bool,
+        tiny: bool,
+        threads in 1usize..4,
+        seed: u64,
+    ) {
+        if !amx::available() {
+            eprintln!("NOT TESTED: products by tiles; this processor has no AMX");
+            return Ok(());
+        }
+        let (x, y) = (random(seed, m * (2 * k + 3)), random(seed ^ 1, k * (2 * n + 3)));
+        let scale = |values: Vec<f32>| values.into_iter().map(|v| if tiny { v * 1e-19 } else { v }).collect::<Vec<_>>();
+        let (x, y, start) = (scale(x), scale(y), scale(scale(random(seed ^ 2, m * n))));
+        let (a, b) = (matrix(&x, m, k, layouts.0), matrix(&y, k, n, layouts.1));
+        let (mut expected, mut c) = (start.clone(), start);
+        plain_tiles(&mut expected, a, b, accumulate);
+        let b = PackedB::new(b, Precision::Bf16);
+        prop_assert!(b.tiles);
+        pool(threads).install(|| matmul_packed(&mut c, a, &b, accumulate));
+        prop_assert_eq!(bits(&c), bits(&expected));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn tiles_are_close_to_the_other_instructions() {
+    if !amx::available() {
+        eprintln!("NOT TESTED: products by tiles; this processor has no AMX");
+        return;
+    }
+    let (m, n, k) = (300, 200, 1500);
+    let (x, y) = (random(5, m * k), random(6, k * n));
+    let (a, b) = (Mat::new(&x, m, k), Mat::new(&y, k, n));
+    let (mut tiles, mut others) = (vec![0.0; m * n], vec![0.0; m * n]);
+    matmul_packed(&mut tiles, a, &PackedB::new(b, Precision::Bf16), false);
+    matmul_packed(&mut others, a, &PackedB::without_tiles(b, Precision::Bf16), false);
+    let far = tiles.iter().zip(&others).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-4 && tiles != others, "{far}");
 }
 
 /// Big enough to be shared between threads and to be cut in every direction.

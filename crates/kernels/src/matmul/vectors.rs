@@ -35,9 +35,7 @@ pub(super) unsafe fn along_bf16<const WIDTH: usize>(part: Part, out: *mut f32) {
     // SAFETY: the caller's promises; masked-out numbers are not touched.
     unsafe {
         turn::<WIDTH, 2>(part, out, |from, left| {
-            let low = _mm512_maskz_loadu_ps(first(left), from);
-            let high = _mm512_maskz_loadu_ps(first(left.saturating_sub(LANES)), from.wrapping_add(LANES));
-            std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high, low))
+            rounded(from, from.wrapping_add(LANES), left, left.saturating_sub(LANES))
         });
     }
 }
@@ -48,28 +46,57 @@ pub(super) unsafe fn along_bf16<const WIDTH: usize>(part: Part, out: *mut f32) {
 /// As [`along_bf16`].
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) unsafe fn across_bf16<const WIDTH: usize>(part: Part, out: *mut f32) {
-    let places: [i16; 2 * LANES] = std::array::from_fn(|i| (i / 2 + i % 2 * LANES) as i16);
     // SAFETY: the caller's promises; masked-out numbers are not touched.
     unsafe {
-        let places = _mm512_loadu_si512(places.as_ptr().cast());
         for step in 0..part.values.div_ceil(2) {
             let from = part.from.add(2 * step * part.stride);
             for row in (0..WIDTH).step_by(LANES) {
-                let real = first(part.rows.saturating_sub(row));
-                let low = _mm512_maskz_loadu_ps(real, from.wrapping_add(row));
+                let rows = part.rows.saturating_sub(row);
                 // After an odd last value comes zero.
-                let real = if 2 * step + 1 < part.values { real } else { 0 };
-                let high = _mm512_maskz_loadu_ps(real, from.wrapping_add(part.stride + row));
-                let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-                let words = _mm512_castsi512_ps(_mm512_permutexvar_epi16(places, halves));
+                let second = if 2 * step + 1 < part.values { rows } else { 0 };
+                let from = from.wrapping_add(row);
+                let words = joined(rounded(from, from.wrapping_add(part.stride), rows, second));
                 _mm512_mask_storeu_ps(out.add(step * WIDTH + row), first(WIDTH - row), words);
             }
         }
     }
 }
 
+/// The first `lows` numbers at `low` and the first `highs` at `high`, at most 16 each, rounded to bfloat16: 16 halves of words
+/// from either, in this order. What is missing is 0.
+///
+/// # Safety
+/// The processor must have AVX-512 F and BF16, and the numbers must be readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) unsafe fn rounded(low: *const f32, high: *const f32, lows: usize, highs: usize) -> __m512 {
+    // SAFETY: the caller's promises; masked-out numbers are not touched. The bits of both types mean the same.
+    unsafe {
+        let (low, high) = (_mm512_maskz_loadu_ps(first(lows), low), _mm512_maskz_loadu_ps(first(highs), high));
+        std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high, low))
+    }
+}
+
+/// Joins half i and half i + 16 to word i.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn joined(halves: __m512) -> __m512 {
+    const PLACES: [i16; 2 * LANES] = {
+        let mut places = [0; 2 * LANES];
+        let mut i = 0;
+        while i < places.len() {
+            places[i] = (i / 2 + i % 2 * LANES) as i16;
+            i += 1;
+        }
+        places
+    };
+    // SAFETY: the array holds a register.
+    let places = unsafe { _mm512_loadu_si512(PLACES.as_ptr().cast()) };
+    _mm512_castsi512_ps(_mm512_permutexvar_epi16(places, _mm512_castps_si512(halves)))
+}
+
 /// The first `n` lanes of a register, at most all.
-fn first(n: usize) -> u16 {
+pub(super) fn first(n: usize) -> u16 {
     if n >= LANES { u16::MAX } else { (1 << n) - 1 }
 }
 
