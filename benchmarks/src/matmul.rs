@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use quintet_kernels::matmul::{Mat, PackedB, Precision, matmul_packed};
 use quintet_kernels::rng::Rng;
+use quintet_kernels::scratch::Scratch;
 use serde_json::json;
 
 use crate::{Failure, Work, argument};
@@ -23,7 +24,7 @@ pub fn prepare(arguments: &[String]) -> Result<Work, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut rng = Rng::new(1, &[]);
     let mut values = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.uniform(-1.0, 1.0)).collect() };
-    let (a, b, mut c) = (values(m * k), values(k * n), vec![0f32; m * n]);
+    let (a, b, mut c) = (values(m * k), values(k * n), Scratch::zeros(m * n));
     let packed = pool.install(|| PackedB::new(Mat::new(&b, k, n), precision));
     Ok(Box::new(move || {
         let seconds = pool.install(|| {

@@ -3,6 +3,7 @@
 
 use divan::counter::ItemsCount;
 use quintet_kernels::matmul::{Mat, PackedB, Precision, matmul, matmul_packed};
+use quintet_kernels::scratch::Scratch;
 
 /// Rows of A, inner length, columns of B: a GRU step at two batch sizes, input projection, the gradient of a weight.
 const SHAPES: [(usize, usize, usize); 4] =
@@ -27,7 +28,7 @@ fn flops((m, k, n): (usize, usize, usize)) -> ItemsCount {
 fn plain<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usize, usize)) {
     let (m, k, n) = shape;
     let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
-    let c = std::sync::Mutex::new(vec![0f32; m * n]);
+    let c = std::sync::Mutex::new(Scratch::zeros(m * n));
     bench(bencher.counter(flops(shape)), THREADS, || {
         matmul(&mut c.lock().expect("no panic"), Mat::new(&a, m, k), Mat::new(&b, k, n), false);
     });
@@ -38,7 +39,7 @@ fn plain<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usize, us
 fn transposed<const THREADS: usize>(bencher: divan::Bencher, shape: (usize, usize, usize)) {
     let (m, k, n) = shape;
     let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
-    let c = std::sync::Mutex::new(vec![0f32; m * n]);
+    let c = std::sync::Mutex::new(Scratch::zeros(m * n));
     bench(bencher.counter(flops(shape)), THREADS, || {
         matmul(&mut c.lock().expect("no panic"), Mat::new(&a, k, m).t(), Mat::new(&b, k, n), false);
     });
@@ -60,7 +61,7 @@ fn with_packed(bencher: divan::Bencher, threads: usize, shape: (usize, usize, us
     let (m, k, n) = shape;
     let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
     let b = PackedB::new(Mat::new(&b, n, k).t(), precision);
-    let c = std::sync::Mutex::new(vec![0f32; m * n]);
+    let c = std::sync::Mutex::new(Scratch::zeros(m * n));
     bench(bencher.counter(flops(shape)), threads, || {
         matmul_packed(&mut c.lock().expect("no panic"), Mat::new(&a, m, k), &b, false);
     });

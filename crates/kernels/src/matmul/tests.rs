@@ -157,6 +157,26 @@ fn tiles_are_close_to_the_other_instructions() {
     assert!(far < 1e-4 && tiles != others, "{far}");
 }
 
+/// What goes past the caches has the bits of what does not, from Vecs whose lines may be anywhere too.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn large_results_by_tiles_have_the_bits_of_small_ones() {
+    if !amx::available() {
+        eprintln!("NOT TESTED: products by tiles; this processor has no AMX");
+        return;
+    }
+    let (m, n, k) = (1100, 2064, 70);
+    let (x, y) = (random(7, m * k), random(8, k * n));
+    let b = PackedB::new(Mat::new(&y, k, n), Precision::Bf16);
+    let mut large = crate::scratch::Scratch::new(m * n);
+    pool(2).install(|| matmul_packed(&mut large, Mat::new(&x, m, k), &b, false));
+    for (rows, part) in [(0..500, &large[..500 * n]), (500..m, &large[500 * n..])] {
+        let mut small = vec![f32::NAN; part.len()];
+        matmul_packed(&mut small, Mat::new(&x[rows.start * k..], rows.len(), k), &b, false);
+        assert!(bits(&small) == bits(part), "rows {rows:?}");
+    }
+}
+
 /// Big enough to be shared between threads and to be cut in every direction.
 #[test]
 fn shared_work_gives_the_bits_of_the_definition_at_any_thread_count() {
