@@ -162,7 +162,7 @@ pub struct Model {
 pub enum Precision {
     /// 24 significant bits (paper).
     F32,
-    /// 8 significant bits: faster on processors that multiply bfloat16 (AVX-512 BF16), slower on others.
+    /// 8 significant bits: faster on processors that multiply bfloat16 (AMX, AVX-512 BF16), slower on others.
     Bf16,
 }
 

@@ -38,7 +38,7 @@ use crate::progress::Progress;
 /// Version of the folder's layout.
 const FORMAT: u32 = 1;
 /// Raised whenever tokens or training change, so that cached vectors of an older version are not taken for new ones.
-const CACHE_VERSION: &str = "quintet features 1";
+const CACHE_VERSION: &str = "quintet features 2";
 const SETTINGS_FILE: &str = "features.json";
 
 /// What turns posts into numbers.

@@ -1,9 +1,10 @@
 //! `[words]`: word vectors that know parts of words, trained on the training posts (fastText's skip-gram,
 //! `fasttext_node2vec.md` A2-A3).
 //!
-//! Differences from fastText: every row gets its random start (fastText leaves most zero with few threads), words that
-//! are too rare are no context and do not count towards progress, and training takes one thread whatever the machine,
-//! so that the same seed gives the same bits.
+//! As in fastText, an epoch is as many words as the training texts have, rare words included, although only frequent words
+//! are learned from: with many rare words the texts are read more often than there are epochs. Differences: every row gets
+//! its random start (fastText leaves most zero with few threads), and training takes one thread whatever the machine, so
+//! that the same seed gives the same bits.
 
 use std::collections::HashMap;
 
@@ -71,25 +72,25 @@ impl WordVectors {
         let inputs = self.words.len() + self.subwords.buckets;
         let mut model = SkipGram::new(inputs, &noise, self.dim, settings.negatives, settings.seed);
         let keep: Vec<f64> = self.words.iter().map(|(_, n)| keep_chance(*n, self.tokens, settings.sample)).collect();
-        let total = (ids.values.len() * settings.epochs).max(1);
+        let total = self.tokens as usize * settings.epochs;
         let task = progress.task("word vectors", Some(total as u64), "words");
         let (mut done, mut reported) = (0, 0);
         let mut line = Vec::new();
-        for _ in 0..settings.epochs {
-            for i in 0..ids.len() {
-                let rate = (settings.learning_rate * (1.0 - done as f64 / total as f64)) as f32;
-                line.clear();
-                line.extend(ids.get(i).iter().copied().filter(|&w| model.rng().chance(keep[w as usize])));
-                learn_line(&mut model, &line, rows, settings.window, rate);
-                done += ids.get(i).len();
-                if i % LINES_PER_REPORT == 0 {
-                    task.advance((done - reported) as u64);
-                    reported = done;
-                    if progress.interrupted() {
-                        return Err(Error::interrupted(
-                            "stopped while training word vectors; they start anew next time",
-                        ));
-                    }
+        // Ends: no texts without a frequent word come here.
+        for i in (0..ids.len()).cycle() {
+            if done >= total {
+                break;
+            }
+            let rate = (settings.learning_rate * (1.0 - done as f64 / total as f64)) as f32;
+            line.clear();
+            line.extend(ids.get(i).iter().copied().filter(|&w| model.rng().chance(keep[w as usize])));
+            learn_line(&mut model, &line, rows, settings.window, rate);
+            done += ids.get(i).len();
+            if i % LINES_PER_REPORT == 0 {
+                task.advance((done - reported) as u64);
+                reported = done;
+                if progress.interrupted() {
+                    return Err(Error::interrupted("stopped while training word vectors; they start anew next time"));
                 }
             }
         }
