@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::embed::model_id;
 use crate::metrics::{Interval, Spread};
-use crate::posts::Part;
+use crate::posts::{Corpus, Part};
 use crate::report::Table;
+use crate::train::ModelFolder;
 
-use super::Unit;
+use super::{Options, Unit};
 
 /// Whose a method is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,30 @@ pub struct TaskReport {
 }
 
 impl TaskReport {
+    /// Figures of `task` on `corpus` (or on the source that the options name) with `model`.
+    pub fn new(
+        task: &str,
+        corpus: &Corpus,
+        model: &ModelFolder,
+        options: &Options,
+        unit: Unit,
+        facts: Vec<(String, String)>,
+        lines: Vec<Line>,
+    ) -> TaskReport {
+        let manifest = corpus.manifest();
+        TaskReport {
+            task: task.into(),
+            corpus: options.source.clone().unwrap_or_else(|| manifest.name.clone()),
+            synthetic: manifest.synthetic,
+            model: model_id(model),
+            part: options.part,
+            unit,
+            seed: options.seed,
+            facts,
+            lines,
+        }
+    }
+
     /// What was evaluated, in one line: `bots on pan19, dev part`.
     pub fn subject(&self) -> String {
         let synthetic = if self.synthetic && !self.corpus.contains("synthetic") { " (synthetic)" } else { "" };

@@ -92,17 +92,7 @@ impl Task for Bots {
                 seconds: start.elapsed().as_secs_f64(),
             });
         }
-        Ok(TaskReport {
-            task: self.name().into(),
-            corpus: options.source.clone().unwrap_or_else(|| corpus.manifest().name.clone()),
-            synthetic: corpus.manifest().synthetic,
-            model: model_id(model),
-            part: options.part,
-            unit: p.unit,
-            seed: options.seed,
-            facts,
-            lines,
-        })
+        Ok(TaskReport::new(self.name(), corpus, model, options, p.unit, facts, lines))
     }
 
     fn fit(

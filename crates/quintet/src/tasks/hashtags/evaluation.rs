@@ -8,7 +8,7 @@ use super::components;
 use super::learned::{self, Setting, Training};
 use super::trivial::{Lists, filled};
 use crate::component::Component;
-use crate::embed::{Embeddings, model_id};
+use crate::embed::Embeddings;
 use crate::error::{Error, Result};
 use crate::metrics::tags::{Hits, MOST};
 use crate::metrics::{Interval, TagSummary};
@@ -140,17 +140,8 @@ pub fn evaluate(
     // One table a kind of figure, the methods in their order in each.
     let groups: Vec<String> = GROUPS.iter().map(|(name, _)| (*name).to_string()).collect();
     lines.sort_by_key(|line| groups.iter().position(|group| *group == line.group));
-    Ok(TaskReport {
-        task: "hashtags".into(),
-        corpus: corpus.manifest().name.clone(),
-        synthetic: corpus.manifest().synthetic,
-        model: model_id(model),
-        part: options.part,
-        unit: Unit::Post,
-        seed: options.seed,
-        facts: facts(&cases, &candidates, &known, &components),
-        lines,
-    })
+    let facts = facts(&cases, &candidates, &known, &components);
+    Ok(TaskReport::new("hashtags", corpus, model, options, Unit::Post, facts, lines))
 }
 
 /// Why a method may stay silent on a post; `None` if it can say nothing about any: then it is left out.

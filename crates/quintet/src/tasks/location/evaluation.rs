@@ -81,17 +81,7 @@ impl Task for Location {
         if methods.iter().any(|method| method.name == "deepgeo") {
             facts.push(("Deepgeo's inputs in training".into(), reading::inputs(&posts(&problem, &problem.train))));
         }
-        Ok(TaskReport {
-            task: self.name().into(),
-            corpus: options.source.clone().unwrap_or_else(|| corpus.manifest().name.clone()),
-            synthetic: corpus.manifest().synthetic,
-            model: model_id(model),
-            part: options.part,
-            unit: problem.unit,
-            seed: options.seed,
-            facts,
-            lines,
-        })
+        Ok(TaskReport::new(self.name(), corpus, model, options, problem.unit, facts, lines))
     }
 
     fn fit(
