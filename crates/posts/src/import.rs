@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::carry::{Carrier, Images};
 use super::corpus::{Label, Part};
-use super::facts::Facts;
+use super::facts::{Facts, hash128};
 use super::folder::{self, Keyed, Source, Splits};
 use super::formats::{self, Format, Found, Notes, Record};
 use super::input::{self, Batch, Records};
@@ -85,6 +86,7 @@ pub fn import(
         parts: Vec::new(),
         parts_changed: false,
         parts_conflict: 0,
+        given: Given::default(),
         notes: Notes::default(),
         report: ImportReport::default(),
     };
@@ -120,8 +122,25 @@ struct Import<'a> {
     parts_changed: bool,
     /// Posts whose copies are in different parts.
     parts_conflict: u64,
+    given: Given,
     notes: Notes,
     report: ImportReport,
+}
+
+/// Labels that came with the posts.
+#[derive(Default)]
+struct Given {
+    labels: Vec<(u16, Label)>,
+    /// Hashes of what has one: the first stays.
+    known: HashSet<u128>,
+}
+
+impl Given {
+    fn add(&mut self, source: u16, label: Label) {
+        if self.known.insert(hash128(&format!("{} {} {}", label.kind, label.name, label.id))) {
+            self.labels.push((source, label));
+        }
+    }
 }
 
 /// A source being read.
@@ -311,22 +330,29 @@ impl Import<'_> {
     fn found(&mut self, current: &mut Current, found: Found, facts: &Facts, quoted: &[Facts]) -> Result<()> {
         let rows = &mut self.report.rows;
         rows.reposts += u64::from(found.repost);
-        match self.place(current, found.post, facts)? {
+        found.labels.into_iter().for_each(|label| self.given.add(current.number, label));
+        match self.place(current, found.post, facts, found.edited)? {
             Placed::New(_) => self.report.rows.imported += 1,
             Placed::Merged(_) => self.report.rows.merged += 1,
         }
         for (post, facts) in found.quoted.into_iter().zip(quoted) {
-            if let Placed::New(_) = self.place(current, post, facts)? {
+            if let Placed::New(_) = self.place(current, post, facts, None)? {
                 self.report.rows.quoted += 1;
             }
         }
         Ok(())
     }
 
-    fn place(&mut self, current: &mut Current, mut post: Post, facts: &Facts) -> Result<Placed> {
+    fn place(
+        &mut self,
+        current: &mut Current,
+        mut post: Post,
+        facts: &Facts,
+        edited: Option<Timestamp>,
+    ) -> Result<Placed> {
         let part = self.part_of(current, &post);
         self.carrier.carry(&mut post.images, current.source)?;
-        let origin = Origin { source: current.number, name: &current.source.name, native: current.native };
+        let origin = Origin { source: current.number, name: &current.source.name, native: current.native, edited };
         let placed = self.seen.place(&mut post, facts, origin);
         match placed {
             Placed::New(_) => {
@@ -426,11 +452,7 @@ impl Import<'_> {
         for (number, source) in sources.iter().enumerate() {
             for path in &source.labels {
                 for mut label in folder::read_labels(path)? {
-                    let id = match label.kind.as_str() {
-                        "author" => self.tally.has_author(&label.id).then(|| label.id.clone()),
-                        _ => self.seen.final_id(number as u16, &label.id),
-                    };
-                    let Some(id) = id else {
+                    let Some(id) = self.labelled(number as u16, &label) else {
                         self.report.labels_unmatched += 1;
                         continue;
                     };
@@ -441,7 +463,21 @@ impl Import<'_> {
                 }
             }
         }
+        for (number, label) in std::mem::take(&mut self.given.labels) {
+            // Those of deleted posts go with them.
+            if let Some(id) = self.labelled(number, &label) {
+                self.label(Label { id, ..label });
+            }
+        }
         Ok(())
+    }
+
+    /// The id in the corpus of what a label is about, if it is there.
+    fn labelled(&self, source: u16, label: &Label) -> Option<String> {
+        match label.kind.as_str() {
+            "author" => self.tally.has_author(&label.id).then(|| label.id.clone()),
+            _ => self.seen.final_id(source, &label.id),
+        }
     }
 
     fn label(&mut self, label: Label) {

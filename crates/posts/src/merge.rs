@@ -1,13 +1,14 @@
 //! Recognises posts that came before, and merges what a later copy adds.
 //!
 //! Memory is some 40 bytes a post plus the later copies that add something. The first copy of a post stays; a later
-//! one only fills fields that are unknown. Ids of two sources may be equal by accident, as row numbers are: where one of
+//! one only fills fields that are unknown, unless it is an edited version: the newest of these stays. Ids of two sources may be equal by accident, as row numbers are: where one of
 //! the two is in our own format, comes from another source and is clearly another post (another author, or without
 //! authors another text), the later one is renamed `SOURCE/ID`. Posts of platforms with the same id are always one.
 
 use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
+use jiff::Timestamp;
 
 use super::facts::{Facts, hash128};
 use super::post::{Author, Place, Post};
@@ -45,6 +46,8 @@ pub struct Origin<'a> {
     pub name: &'a str,
     /// Whether the format is our own, whose ids need not be those of a platform.
     pub native: bool,
+    /// The copy was edited at this time.
+    pub edited: Option<Timestamp>,
 }
 
 /// Posts seen so far.
@@ -52,6 +55,8 @@ pub struct Origin<'a> {
 pub struct Seen {
     entries: Entries,
     fills: HashMap<u32, Post>,
+    /// When the newest version of an edited post is from; the version, if it is not the first copy.
+    versions: HashMap<u32, (Timestamp, Option<Post>)>,
     renamed: HashMap<(u16, String), String>,
     deleted: HashSet<u128>,
     scrubbed: HashMap<String, u128>,
@@ -114,13 +119,19 @@ impl Seen {
         }
         let Some(row) = row else {
             self.entries.push(new);
-            return Placed::New(self.entries.len() as u64 - 1);
+            let row = self.entries.len() as u32 - 1;
+            self.versions.extend(origin.edited.map(|time| (row, (time, None))));
+            return Placed::New(u64::from(row));
         };
         let earlier = &mut self.entries.pages[row as usize / PAGE][row as usize % PAGE];
         if earlier.author != 0 && earlier.author != new.author {
             new.known &= !AUTHOR;
         }
-        if new.known & !earlier.known != 0 {
+        let newer = |time| self.versions.get(&row).is_none_or(|(known, _)| time > *known);
+        if let Some(time) = origin.edited.filter(|time| newer(*time)) {
+            earlier.known |= new.known;
+            self.versions.insert(row, (time, Some(std::mem::take(post))));
+        } else if new.known & !earlier.known != 0 {
             earlier.known |= new.known;
             let post = std::mem::take(post);
             match self.fills.get_mut(&row) {
@@ -150,7 +161,8 @@ impl Seen {
 
     /// Whether [`Seen::revise`] changes anything.
     pub fn needs_revision(&self) -> bool {
-        !self.fills.is_empty() || !self.scrubbed.is_empty() || self.deletes_honoured() > 0
+        let edited = || self.versions.values().any(|(_, version)| version.is_some());
+        !self.fills.is_empty() || edited() || !self.scrubbed.is_empty() || self.deletes_honoured() > 0
     }
 
     /// Brings the post of a row up to date with all that came after it; `false` if it must go.
@@ -158,8 +170,17 @@ impl Seen {
         if self.deleted.contains(&hash128(&post.id)) {
             return false;
         }
-        if let Some(fill) = u32::try_from(row).ok().and_then(|r| self.fills.get(&r)) {
-            fill_in(post, fill.clone());
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        let fill = self.fills.get(&row).cloned();
+        match self.versions.get(&row) {
+            Some((_, version)) => {
+                if let Some(version) = version {
+                    let old = std::mem::replace(post, version.clone());
+                    fill_around(post, old);
+                }
+                fill.into_iter().for_each(|fill| fill_around(post, fill));
+            }
+            None => fill.into_iter().for_each(|fill| fill_in(post, fill)),
         }
         let last = post.author.as_ref().and_then(|a| self.scrubbed.get(&a.id));
         if last.is_some_and(|last| post.id.parse().is_ok_and(|id: u128| id <= *last)) {
@@ -232,6 +253,16 @@ fn known(post: &Post) -> u32 {
     fields.iter().enumerate().fold(0, |bits, (i, known)| bits | u32::from(*known) << i)
 }
 
+/// Fills what no edit changes from another version: an edited text without tags or images has none.
+fn fill_around(post: &mut Post, mut other: Post) {
+    if post.created_at.is_none() || other.created_at.is_some_and(|t| post.created_at > Some(t)) {
+        post.created_at = other.created_at;
+    }
+    let kept = (other.author.take(), other.reply_to.take(), other.quote_of.take());
+    let (author, reply_to, quote_of) = kept;
+    fill_in(post, Post { author, reply_to, quote_of, ..Post::default() });
+}
+
 /// Fills unknown fields of `post` from a copy of it.
 fn fill_in(post: &mut Post, copy: Post) {
     fn fill<T>(field: &mut Option<T>, other: Option<T>) {
@@ -301,7 +332,29 @@ mod tests {
     }
 
     fn origin(source: u16, native: bool) -> Origin<'static> {
-        Origin { source, name: ["one", "two"][source as usize], native }
+        Origin { source, name: ["one", "two"][source as usize], native, edited: None }
+    }
+
+    #[test]
+    fn the_newest_version_of_an_edited_post_stays() {
+        let mut seen = Seen::default();
+        let at = |second| Origin { edited: Timestamp::from_second(second).ok(), ..origin(0, false) };
+        let tagged =
+            |text: &str| Post { hashtags: vec!["a".into()], lang: Some("en".into()), ..post("1", text, Some("u")) };
+        let mut first = tagged("one");
+        place(&mut seen, &mut first, origin(0, false));
+        assert_eq!(place(&mut seen, &mut post("1", "three", None), at(3)), Placed::Merged(0));
+        place(&mut seen, &mut post("1", "two", None), at(2));
+        place(&mut seen, &mut tagged("again"), origin(0, false));
+        assert!(seen.needs_revision() && seen.revise(0, &mut first));
+        assert_eq!((first.text.as_str(), first.hashtags.len(), first.author.is_some()), ("three", 0, true));
+        // A first copy that is a version already does not give way to an older one.
+        let mut first = post("2", "new", None);
+        place(&mut seen, &mut first, at(5));
+        place(&mut seen, &mut post("2", "old", None), at(4));
+        place(&mut seen, &mut tagged("old"), origin(0, false));
+        assert!(seen.revise(1, &mut first));
+        assert_eq!((first.text.as_str(), first.hashtags.len()), ("new", 0));
     }
 
     #[test]

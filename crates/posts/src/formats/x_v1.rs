@@ -93,7 +93,7 @@ fn record(object: &Object, notes: &mut Notes) -> Record {
     let inner = fields.object("retweeted_status", notes);
     let used = inner.unwrap_or(object);
     match tweet(used, notes) {
-        Ok(post) => Record::Post(Box::new(Found { post, repost: inner.is_some(), quoted: quoted(used, notes) })),
+        Ok(post) => Found { post, repost: inner.is_some(), quoted: quoted(used, notes), ..Found::default() }.into(),
         Err(reason) if inner.is_some() => Record::Rejected(format!("retweeted_status: {reason}")),
         Err(reason) => Record::Rejected(reason),
     }
