@@ -3,6 +3,7 @@
 mod bluesky;
 mod fields;
 pub mod json;
+mod mastodon;
 mod native;
 mod x_v1;
 
@@ -16,6 +17,7 @@ use super::post::Post;
 use crate::error::{Error, Result};
 
 pub use bluesky::Bluesky;
+pub use mastodon::Mastodon;
 pub use native::Native;
 pub use x_v1::XV1;
 
@@ -124,7 +126,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order they are tried.
-pub static ALL: [&dyn Format; 3] = [&XV1, &Bluesky, &Native];
+pub static ALL: [&dyn Format; 4] = [&Mastodon, &XV1, &Bluesky, &Native];
 
 /// The format that recognises an object.
 pub fn detect(object: &Object) -> Option<&'static dyn Format> {
