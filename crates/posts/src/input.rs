@@ -1,4 +1,4 @@
-//! Opens what a dump comes in - plain, gzip, zstd, standard input - and cuts it into JSON texts, one a record.
+//! Opens what a dump comes in - plain, gzip, zstd, CAR, standard input - and cuts it into JSON texts, one a record.
 //!
 //! What a file is follows from its first bytes, never from its name. Memory is bounded by the longest record
 //! ([`MAX_RECORD`]). JSON Lines, a JSON list of objects and pretty-printed objects one after another are all cut.
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::car;
 use crate::error::{AtPath, Error, Result};
 
 /// Longest record in bytes; a longer one is lost, with the reason. The longest real posts have some 30 kB.
@@ -61,6 +62,7 @@ pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dy
             let decoder = zstd::Decoder::with_buffer(whole).at(path)?;
             Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
         }
+        head if car::is_car(head) => Ok(Box::new(car::lines(whole))),
         [b'B', b'Z', b'h', ..] => refused("bzip2", "bunzip2"),
         [0xfd, b'7', b'z', b'X', b'Z', ..] => refused("xz", "unxz"),
         [b'P', b'K', 3, 4, ..] => refused("a zip archive", "unzip"),

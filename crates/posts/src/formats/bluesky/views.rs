@@ -118,8 +118,8 @@ fn view(object: &Object, notes: &mut Notes) -> Result<Result<Found, String>, Str
     }
     let Some(uri) = fields.text("uri", notes) else { return Err("no `uri`".to_owned()) };
     let Some(record) = fields.object("record", notes).or_else(|| fields.object("value", notes)) else {
-        if let Some(cid) = fields.text("missing", notes) {
-            return Err(format!("the record's block {cid} is not in the file"));
+        if let Some(reason) = fields.text("missing", notes) {
+            return Err(format!("no record: {reason}"));
         }
         return flat::post(object, uri, notes).map(Ok);
     };
