@@ -191,7 +191,7 @@ impl Import<'_> {
         let mut records = Records::new(input::open(path, bytes.clone())?);
         let mut batch = Batch::default();
         let Some(format) = self.find_format(&mut records, &mut batch, path, current.source.folder)? else {
-            self.pass_over(name, &batch);
+            self.pass_over(name, &batch, records.failure());
             return Ok(());
         };
         current.native = format.name() == "native";
@@ -272,9 +272,10 @@ impl Import<'_> {
     }
 
     /// Accounts for a file without posts.
-    fn pass_over(&mut self, name: String, head: &Batch) {
+    fn pass_over(&mut self, name: String, head: &Batch, failure: Option<&str>) {
         let what = if head.is_empty() { "holds no records" } else { "holds no posts of a known format; passed over" };
-        self.report.problems.push(format!("{name} {what}"));
+        let because = failure.map_or(String::new(), |f| format!(" ({f})"));
+        self.report.problems.push(format!("{name} {what}{because}"));
         if let Some(source) = self.report.sources.last_mut() {
             source.unread.push(name);
         }
