@@ -12,9 +12,12 @@ Looks for inputs that make a reader of posts panic.
 
 quintet-fuzz TARGET SECONDS [SEED]   run a target (or `all`, each so long); status 1 if something failed
 quintet-fuzz replay TARGET FILE      run one saved input
+quintet-fuzz trace TARGET SECONDS SEED
+                                     the same inputs again, each written to fuzz/failures/TARGET-current before it is
+                                     run: finds the one that made the whole process crash
 quintet-fuzz list                    name the targets
 
-Inputs that failed are saved in fuzz/failures/; after a crash of the whole process, TARGET-current holds the input.
+Inputs that failed are saved in fuzz/failures/. Equal seeds give equal inputs.
 Seeds are the fixtures in crates/posts/tests/fixtures.
 ";
 
@@ -27,8 +30,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["replay", name, file] => replay(name, file),
-        [name, seconds] => fuzz(name, seconds, "1"),
-        [name, seconds, seed] => fuzz(name, seconds, seed),
+        [name, seconds] => fuzz(name, seconds, "1", false),
+        ["trace", name, seconds, seed] => fuzz(name, seconds, seed, true),
+        [name, seconds, seed] => fuzz(name, seconds, seed, false),
         _ => {
             eprint!("{HELP}");
             ExitCode::from(2)
@@ -53,7 +57,7 @@ fn replay(name: &str, file: &str) -> ExitCode {
     }
 }
 
-fn fuzz(name: &str, seconds: &str, seed: &str) -> ExitCode {
+fn fuzz(name: &str, seconds: &str, seed: &str, trace: bool) -> ExitCode {
     let chosen: Vec<&targets::Target> = targets::ALL.iter().filter(|t| name == "all" || t.name == name).collect();
     let (Ok(seconds), Ok(seed)) = (seconds.parse::<u32>(), seed.parse::<u64>()) else {
         return refused("seconds and seed are whole numbers");
@@ -62,7 +66,7 @@ fn fuzz(name: &str, seconds: &str, seed: &str) -> ExitCode {
         return refused(&format!("`{name}` is no target"));
     }
     let failures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("failures");
-    let limits = Limits { time: Duration::from_secs(seconds.into()), executions: u64::MAX, seed, failures };
+    let limits = Limits { time: Duration::from_secs(seconds.into()), executions: u64::MAX, seed, failures, trace };
     // Panics are counted and saved; a message each would hide the result.
     std::panic::set_hook(Box::new(|_| {}));
     let mut failed = false;
@@ -72,7 +76,7 @@ fn fuzz(name: &str, seconds: &str, seed: &str) -> ExitCode {
                 let (seconds, count) = (outcome.time.as_secs_f64(), outcome.failures.len());
                 println!(
                     "{}: {} executions in {seconds:.1} s, {} outcomes, {count} failures",
-                    target.name, outcome.executions, outcome.kept
+                    target.name, outcome.executions, outcome.outcomes
                 );
                 outcome.failures.iter().for_each(|(path, what)| println!("  {}: {what}", path.display()));
                 failed |= count > 0;

@@ -20,6 +20,8 @@ pub struct Limits {
     pub seed: u64,
     /// Folder of the inputs that failed; made when there is one.
     pub failures: PathBuf,
+    /// Write each input to `TARGET-current` before it is run: slow, but it outlives an abort of the process.
+    pub trace: bool,
 }
 
 /// What came of it.
@@ -27,8 +29,8 @@ pub struct Limits {
 pub struct Outcome {
     /// Inputs that were run.
     pub executions: u64,
-    /// Inputs that were kept because their outcome was new, seeds included.
-    pub kept: usize,
+    /// Different outcomes.
+    pub outcomes: usize,
     /// Time it took.
     pub time: Duration,
     /// Files of inputs that failed, with what happened.
@@ -54,8 +56,6 @@ pub fn run(target: &Target, seeds: Vec<Vec<u8>>, limits: &Limits) -> io::Result<
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut waiting = seeds;
     waiting.reverse();
-    // An abort or an overflow of the stack ends the process: this file then holds the input.
-    std::fs::create_dir_all(&limits.failures)?;
     let current = limits.failures.join(format!("{}-current", target.name));
     let mut failed = HashSet::new();
     while start.elapsed() < limits.time && outcome.executions < limits.executions {
@@ -67,7 +67,10 @@ pub fn run(target: &Target, seeds: Vec<Vec<u8>>, limits: &Limits) -> io::Result<
                 mutate(&kept[a], &kept[b], &mut random)
             }
         };
-        std::fs::write(&current, &input)?;
+        if limits.trace {
+            std::fs::create_dir_all(&limits.failures)?;
+            std::fs::write(&current, &input)?;
+        }
         outcome.executions += 1;
         let before = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| (target.run)(&input)));
@@ -96,8 +99,10 @@ pub fn run(target: &Target, seeds: Vec<Vec<u8>>, limits: &Limits) -> io::Result<
             }
         }
     }
-    std::fs::remove_file(&current)?;
-    outcome.kept = kept.len();
+    if limits.trace && current.is_file() {
+        std::fs::remove_file(&current)?;
+    }
+    outcome.outcomes = seen.len();
     outcome.time = start.elapsed();
     Ok(outcome)
 }
@@ -111,6 +116,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
 fn save(folder: &Path, target: &str, input: &[u8]) -> io::Result<PathBuf> {
     let hash = input.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
     let path = folder.join(format!("{target}-{hash:016x}"));
+    std::fs::create_dir_all(folder)?;
     std::fs::write(&path, input)?;
     Ok(path)
 }

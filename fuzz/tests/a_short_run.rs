@@ -12,7 +12,13 @@ fn no_target_panics() {
     let folder = tempfile::tempdir().unwrap();
     for target in &ALL {
         let executions = if target.name == "import" { 60 } else { 1500 };
-        let limits = Limits { time: Duration::from_secs(60), executions, seed: 7, failures: folder.path().to_owned() };
+        let limits = Limits {
+            time: Duration::from_secs(60),
+            executions,
+            seed: 7,
+            failures: folder.path().to_owned(),
+            trace: false,
+        };
         let seeds = seeds::of(target).unwrap();
         assert!(seeds.len() > 1 || target.name == "car", "{}: {} seeds", target.name, seeds.len());
         let outcome = run(target, seeds, &limits).unwrap();
@@ -35,8 +41,13 @@ fn a_panic_is_found_and_saved() {
         },
     };
     let folder = tempfile::tempdir().unwrap();
-    let limits =
-        Limits { time: Duration::from_secs(60), executions: 20_000, seed: 1, failures: folder.path().to_owned() };
+    let limits = Limits {
+        time: Duration::from_secs(60),
+        executions: 20_000,
+        seed: 1,
+        failures: folder.path().to_owned(),
+        trace: false,
+    };
     let outcome = run(&fragile, vec![br#"{"id":5,"text":"a"}"#.to_vec()], &limits).unwrap();
     let (path, what) = &outcome.failures[0];
     assert!(what.contains("too large"));
