@@ -300,6 +300,10 @@ impl Import<'_> {
                 self.seen.delete(&id);
                 self.message("delete");
             }
+            Record::ForgetAuthor(id) => {
+                self.seen.forget_author(&id);
+                self.message("account closed");
+            }
             Record::ScrubGeo { author, up_to } => {
                 self.seen.scrub(author, &up_to);
                 self.message("scrub_geo");
@@ -391,16 +395,20 @@ impl Import<'_> {
 
     fn finish(mut self, sources: &[Source]) -> Result<ImportReport> {
         if self.seen.needs_revision() || self.parts_changed {
-            let mut tally = Tally::default();
+            let (mut tally, mut gone) = (Tally::default(), Vec::new());
             let (seen, parts, rest) = (&self.seen, &self.parts, self.options.rest);
             self.writer.revise(|row, post| {
                 let stays = seen.revise(row, post);
+                if !stays {
+                    gone.push(hash128(&post.id));
+                }
                 stays.then(|| {
                     tally.add(post, &Facts::of(post, false));
                     parts[row as usize].or(rest)
                 })
             })?;
             self.tally = tally;
+            self.seen.are_gone(gone);
         }
         self.labels(sources)?;
         self.report.rows.deleted = self.seen.deletes_honoured();

@@ -59,6 +59,8 @@ pub struct Seen {
     versions: HashMap<u32, (Timestamp, Option<Post>)>,
     renamed: HashMap<(u16, String), String>,
     deleted: HashSet<u128>,
+    /// Hashes of accounts whose posts must go.
+    forgotten: HashSet<u128>,
     scrubbed: HashMap<String, u128>,
 }
 
@@ -147,6 +149,16 @@ impl Seen {
         self.deleted.insert(hash128(id));
     }
 
+    /// Remembers that all posts of an account must be forgotten.
+    pub fn forget_author(&mut self, id: &str) {
+        self.forgotten.insert(hash128(id));
+    }
+
+    /// Posts that [`Seen::revise`] found must go count as deleted from then on.
+    pub fn are_gone(&mut self, ids: Vec<u128>) {
+        self.deleted.extend(ids);
+    }
+
     /// Remembers that posts of an author up to an id lose their location.
     pub fn scrub(&mut self, author: String, up_to: &str) {
         let up_to = up_to.parse().unwrap_or(u128::MAX);
@@ -162,7 +174,11 @@ impl Seen {
     /// Whether [`Seen::revise`] changes anything.
     pub fn needs_revision(&self) -> bool {
         let edited = || self.versions.values().any(|(_, version)| version.is_some());
-        !self.fills.is_empty() || edited() || !self.scrubbed.is_empty() || self.deletes_honoured() > 0
+        !self.fills.is_empty()
+            || edited()
+            || !self.scrubbed.is_empty()
+            || !self.forgotten.is_empty()
+            || self.deletes_honoured() > 0
     }
 
     /// Brings the post of a row up to date with all that came after it; `false` if it must go.
@@ -181,6 +197,9 @@ impl Seen {
                 fill.into_iter().for_each(|fill| fill_around(post, fill));
             }
             None => fill.into_iter().for_each(|fill| fill_in(post, fill)),
+        }
+        if post.author.as_ref().is_some_and(|a| self.forgotten.contains(&hash128(&a.id))) {
+            return false;
         }
         let last = post.author.as_ref().and_then(|a| self.scrubbed.get(&a.id));
         if last.is_some_and(|last| post.id.parse().is_ok_and(|id: u128| id <= *last)) {
@@ -404,6 +423,24 @@ mod tests {
         assert!(!seen.revise(0, &mut gone) && seen.revise(1, &mut scrubbed) && seen.revise(2, &mut kept));
         assert_eq!((scrubbed.geo, kept.geo.is_some()), (None, true));
         assert_eq!((seen.deletes_honoured(), seen.final_id(0, "5")), (1, None));
+    }
+
+    #[test]
+    fn a_forgotten_account_takes_its_posts_along() {
+        let mut seen = Seen::default();
+        seen.forget_author("gone");
+        let mut one = post("1", "a", Some("gone"));
+        let mut two = post("2", "a", None);
+        let mut kept = post("3", "a", Some("here"));
+        for p in [&mut one, &mut two, &mut kept] {
+            place(&mut seen, p, origin(0, false));
+        }
+        // That a post is of the account may follow from a later copy.
+        place(&mut seen, &mut post("2", "a", Some("gone")), origin(0, false));
+        assert!(seen.needs_revision());
+        assert!(!seen.revise(0, &mut one) && !seen.revise(1, &mut two) && seen.revise(2, &mut kept));
+        seen.are_gone(vec![hash128("1"), hash128("2")]);
+        assert_eq!((seen.deletes_honoured(), seen.final_id(0, "1")), (2, None));
     }
 
     #[test]

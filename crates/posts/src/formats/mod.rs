@@ -28,6 +28,8 @@ pub enum Record {
     Post(Box<Found>),
     /// The order to forget a post.
     Delete(String),
+    /// The order to forget an account and all its posts.
+    ForgetAuthor(String),
     /// The order to forget where the posts of an account came from, up to a post id.
     ScrubGeo {
         /// Account id.

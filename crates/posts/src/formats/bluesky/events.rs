@@ -102,7 +102,7 @@ fn commit(did: &str, fields: Fields, witnessed: Option<Timestamp>, notes: &mut N
 fn account(event: Fields, account: Fields, notes: &mut Notes) -> Record {
     match account.boolean("active", notes) {
         Some(false) => match event.text("did", notes).or_else(|| account.text("did", notes)) {
-            Some(did) => Record::Message(format!("account inactive {did}")),
+            Some(did) => Record::ForgetAuthor(did.to_owned()),
             None => Record::Rejected("an account event without `did`".to_owned()),
         },
         Some(true) => Record::Message("account active".to_owned()),

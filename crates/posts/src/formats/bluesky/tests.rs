@@ -135,7 +135,7 @@ fn events_of_v1_delete_update_and_speak_of_accounts() {
     update["commit"]["record"] = json!(null);
     assert!(matches!(one(update), Record::Rejected(r) if r.contains("record")));
     let account = |active: Value| json!({"did": DID, "time_us": 5, "kind": "account", "account": {"active": active, "did": DID, "seq": 1, "status": "deleted"}});
-    assert_eq!(one(account(json!(false))), Record::Message(format!("account inactive {DID}")));
+    assert_eq!(one(account(json!(false))), Record::ForgetAuthor(DID.into()));
     assert_eq!(one(account(json!(true))), Record::Message("account active".into()));
     assert!(matches!(one(account(json!("no"))), Record::Rejected(_)));
     let identity = json!({"did": DID, "time_us": 5, "kind": "identity", "identity": {"did": DID, "handle": "a.example", "seq": 1}});
@@ -171,7 +171,7 @@ fn events_of_v2_are_read_with_and_without_their_frame() {
     );
     assert_eq!(one(frame(delete)), Record::Delete(uri("v2")));
     let account = payload("account", json!({"account": {"active": false, "did": DID, "status": "deactivated"}}));
-    assert_eq!(one(frame(account)), Record::Message(format!("account inactive {DID}")));
+    assert_eq!(one(frame(account)), Record::ForgetAuthor(DID.into()));
     for kind in ["identity", "sync", "info"] {
         assert_eq!(one(frame(payload(kind, json!({})))), Record::Message(kind.into()));
     }

@@ -69,7 +69,7 @@ fn activity(object: &Object, notes: &mut Notes) -> Record {
             other => other,
         },
         ("Delete", _) => match (inner.and_then(address), object.get("actor").and_then(address)) {
-            (Some(gone), Some(actor)) if gone == actor => Record::Message(format!("account inactive {gone}")),
+            (Some(gone), Some(actor)) if gone == actor => Record::ForgetAuthor(gone.to_owned()),
             (Some(gone), _) => Record::Delete(gone.to_owned()),
             (None, _) => Record::Rejected("a Delete without the address of its object".to_owned()),
         },

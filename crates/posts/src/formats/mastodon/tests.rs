@@ -195,7 +195,7 @@ fn activities_edit_boost_and_delete() {
     assert_eq!(one(activity("Delete", json!("https://a.example/2"))), Record::Delete("https://a.example/2".into()));
     assert_eq!(
         one(activity("Delete", json!("https://a.example/users/ann"))),
-        Record::Message("account inactive https://a.example/users/ann".into())
+        Record::ForgetAuthor("https://a.example/users/ann".into())
     );
     assert!(matches!(one(activity("Delete", json!({}))), Record::Rejected(_)));
     assert_eq!(one(activity("Update", json!({"type": "Person", "id": "x"}))), Record::Message("Update".into()));
