@@ -80,10 +80,10 @@ const WORDS: [&str; 48] = [
 /// A changed copy of `input`; `other` is another kept input.
 pub fn mutate(input: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut out = input.to_vec();
-    if random.below(2) == 0 {
-        if let Some(json) = json_lines(input, other, random) {
-            out = json;
-        }
+    if random.below(2) == 0
+        && let Some(json) = json_lines(input, other, random)
+    {
+        out = json;
     }
     if random.below(3) > 0 {
         for _ in 0..=random.below(4) {

@@ -1,5 +1,4 @@
 //! Every target survives a short run from its seeds, with the same random numbers each time; and the loop does find panics.
-#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use std::time::Duration;
 

@@ -84,7 +84,7 @@ pub struct Import {
     /// The corpus folder to write.
     #[arg(long, value_name = "CORPUS")]
     pub into: PathBuf,
-    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1).
+    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1), bluesky, mastodon.
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub format: String,
     /// What to do with image files beside the posts: copy them into the corpus, or link (keep their path).

@@ -95,7 +95,7 @@ fn a_personal_archive_becomes_posts_of_its_account() {
     let path = folder.path().join("repo.car");
     let whole = std::fs::read(fixture("bluesky_repo.car")).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    let (report, ..) = import_all(&[path.clone()]);
+    let (report, ..) = import_all(std::slice::from_ref(&path));
     let r = report.rows;
     assert!(
         r.imported > 5 && r.rejected > 5 && report.problems.iter().any(|p| p.contains("cut off inside a block")),
@@ -144,6 +144,24 @@ fn an_export_longer_than_any_record_loses_nothing() {
     std::fs::write(&path, text).unwrap();
     let (report, ..) = import_all(&[path]);
     assert_eq!((report.rows.imported, report.rows.rejected), (15_000, 0), "{report}");
+}
+
+#[test]
+fn the_folder_of_an_account_export_brings_its_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("archive");
+    let media = root.join("media_attachments/files/1/original");
+    std::fs::create_dir_all(&media).unwrap();
+    std::fs::write(media.join("a.png"), b"\x89PNG\r\n\x1a\n0000").unwrap();
+    std::fs::copy(fixture("mastodon_outbox.json"), root.join("outbox.json")).unwrap();
+    std::fs::write(root.join("likes.json"), r#"{"type":"OrderedCollection","orderedItems":["https://a.example/1"]}"#)
+        .unwrap();
+    std::fs::write(root.join("actor.json"), r#"{"type":"Person","id":"https://social.example/users/ann"}"#).unwrap();
+    let (report, corpus, posts, _folder) = import_all(&[root]);
+    assert_eq!((report.images.taken, report.images.missing), (1, 0), "{report}");
+    assert_eq!(posts[0].images[0].alt.as_deref(), Some("a pier"));
+    assert!(corpus.image_path(&posts[0].images[0]).is_some_and(|p| p.is_file()));
+    assert_eq!(report.sources[0].files.len(), 1, "likes and the profile hold no posts: {report}");
 }
 
 /// Collected real posts; counts by a JSON library in another language.
