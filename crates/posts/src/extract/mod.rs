@@ -2,7 +2,7 @@
 //!
 //! Used where a source gives no entities of its own, and by the text branch, which reads a post without its tags,
 //! mentions and links. Rules: twitter-text (Apache-2.0) `Regex.java`; checked against its conformance suite in
-//! `tests/twitter_text_conformance.rs`. [`entities`], which readers of words use, is careful with bare domains; [`links`]
+//! `tests/twitter_text_conformance.rs`. [`entities`], which readers of words use, is careful with bare domains; [`links()`]
 //! finds all that X would link.
 
 mod links;
