@@ -96,9 +96,13 @@ pub struct Import {
     /// Put posts without a part into this one.
     #[arg(long, value_name = "train|dev|test")]
     pub rest: Option<String>,
-    /// Replace the corpus that is there.
-    #[arg(long)]
+    /// Replace the corpus that is there. What its forgotten.csv names (deleted posts, accounts that left) stays out.
+    #[arg(long, conflicts_with = "add")]
     pub replace: bool,
+    /// Add to the corpus that is there, if there is one: its posts, parts, labels and images stay, features are made
+    /// anew. Deletes and account removals met now take out posts that came earlier, and keep later ones out.
+    #[arg(long)]
+    pub add: bool,
 }
 
 /// `quintet check`

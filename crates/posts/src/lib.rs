@@ -13,6 +13,7 @@ pub mod error;
 pub mod extract;
 pub mod facts;
 pub mod folder;
+pub mod forgotten;
 pub mod formats;
 pub mod import;
 pub mod input;

@@ -28,7 +28,7 @@ pub enum Record {
     Post(Box<Found>),
     /// The order to forget a post.
     Delete(String),
-    /// The order to forget an account and all its posts.
+    /// The order to forget every post of an account (its id): it was deactivated, deleted or withheld.
     ForgetAuthor(String),
     /// The order to forget where the posts of an account came from, up to a post id.
     ScrubGeo {
@@ -56,6 +56,10 @@ pub struct Found {
     pub edited: Option<Timestamp>,
     /// What the source itself says of posts and authors: an author's warning, a declared bot.
     pub labels: Vec<Label>,
+    /// Ids of those of these posts whose text is cut, as far as the source says; a whole copy replaces it.
+    pub cut: Vec<String>,
+    /// Ids of earlier versions of these posts, which leave the corpus.
+    pub replaces: Vec<String>,
 }
 
 impl From<Found> for Record {
