@@ -12,6 +12,10 @@ test:
 gpu:
     cargo test --release -p quintet --features wgpu --test gpu_parity -- --nocapture
 
+# Inputs that make a reader of posts panic, for some seconds a target (`list` names them).
+fuzz target="all" seconds="20":
+    cargo run --release -p quintet-fuzz -- {{target}} {{seconds}}
+
 # Kernel speed on this machine.
 bench:
     cargo bench -p quintet-kernels

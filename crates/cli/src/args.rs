@@ -84,7 +84,7 @@ pub struct Import {
     /// The corpus folder to write.
     #[arg(long, value_name = "CORPUS")]
     pub into: PathBuf,
-    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1).
+    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1), bluesky, mastodon.
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub format: String,
     /// What to do with image files beside the posts: copy them into the corpus, or link (keep their path).
@@ -96,9 +96,13 @@ pub struct Import {
     /// Put posts without a part into this one.
     #[arg(long, value_name = "train|dev|test")]
     pub rest: Option<String>,
-    /// Replace the corpus that is there.
-    #[arg(long)]
+    /// Replace the corpus that is there. What its forgotten.csv names (deleted posts, accounts that left) stays out.
+    #[arg(long, conflicts_with = "add")]
     pub replace: bool,
+    /// Add to the corpus that is there, if there is one: its posts, parts, labels and images stay, features are made
+    /// anew. Deletes and account removals met now take out posts that came earlier, and keep later ones out.
+    #[arg(long)]
+    pub add: bool,
 }
 
 /// `quintet check`

@@ -116,10 +116,27 @@ impl Carrier {
                 let folder = target.parent().unwrap_or(&self.corpus);
                 std::fs::create_dir_all(folder).at(folder)?;
                 // Read and written rather than `fs::copy`, which would carry a read-only mode into the corpus.
-                std::fs::write(&target, std::fs::read(&from).at(&from)?).at(&target)?;
+                let bytes = std::fs::read(&from).at(&from)?;
+                match std::fs::read(&target) {
+                    Ok(same) if same == bytes => {}
+                    // An earlier import brought another file of this name.
+                    Ok(_) => return self.beside(&bytes, &to).map(Some),
+                    Err(_) => std::fs::write(&target, bytes).at(&target)?,
+                }
             }
         }
         Ok(Some(to.to_string_lossy().into_owned()))
+    }
+}
+
+impl Carrier {
+    /// Writes an image beside the one whose name it has; its new name begins with a hash of its content.
+    fn beside(&self, bytes: &[u8], to: &Path) -> Result<String> {
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let to = to.with_file_name(format!("{}-{name}", &blake3::hash(bytes).to_hex()[..12]));
+        let target = self.corpus.join(&to);
+        std::fs::write(&target, bytes).at(&target)?;
+        Ok(to.to_string_lossy().into_owned())
     }
 }
 

@@ -6,6 +6,7 @@
 //!   posts.parquet    one row a post (schema version in the file's metadata)
 //!   splits.csv       post_id,part            (part: train, dev, test; absent: in no part)
 //!   labels.csv       kind,id,name,value      (kind: post or author)
+//!   forgotten.csv    kind,id,up_to           (what was deleted on request and stays away: see [`super::forgotten`])
 //!   images/          images that were copied
 //!   truth.csv        synthetic town only: hidden topic and entity of each post
 //!   features/        what `quintet features` wrote

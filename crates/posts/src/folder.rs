@@ -66,7 +66,7 @@ pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
 /// A file's name without the endings of formats and packings.
 fn stem(path: &Path) -> String {
     let mut name = path.file_name().map_or_else(|| "posts".into(), |n| n.to_string_lossy().into_owned());
-    for ending in [".gz", ".zst", ".jsonl", ".ndjson", ".json", ".txt"] {
+    for ending in [".gz", ".zst", ".car", ".jsonl", ".ndjson", ".json", ".txt"] {
         if let Some(short) = name.strip_suffix(ending).filter(|s| !s.is_empty()) {
             name = short.to_owned();
         }

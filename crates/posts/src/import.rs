@@ -4,18 +4,24 @@
 //! does not depend on the number of threads. While a batch is parsed, the next one is read and the one before is taken
 //! in: no thread waits for the disk or for another's turn. Copies of a post are merged as [`super::merge`] describes.
 
-use std::collections::{BTreeMap, HashSet};
+mod existing;
+mod finish;
+mod parsed;
+
+use std::collections::HashSet;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
+use jiff::Timestamp;
 
+use self::parsed::{Made, Parsed, fill, parse};
 use super::carry::{Carrier, Images};
-use super::corpus::{Label, Part};
-use super::facts::Facts;
+use super::corpus::{Corpus, Label, Part};
+use super::facts::{Facts, hash128};
 use super::folder::{self, Keyed, Source, Splits};
+use super::forgotten::{self, Order};
 use super::formats::{self, Format, Found, Notes, Record};
 use super::input::{self, Batch, Records};
 use super::merge::{Origin, Placed, Seen};
@@ -37,19 +43,16 @@ pub struct ImportOptions {
     pub images: Images,
     /// The part of posts that the sources put in none.
     pub rest: Option<Part>,
-    /// An existing corpus gives way.
+    /// An existing corpus gives way; what it must keep out stays out.
     pub replace: bool,
+    /// The posts of an existing corpus stay, and the new ones join them.
+    pub add: bool,
 }
 
 /// Rejected lines kept with their reasons.
 const MAX_REJECTED: usize = 1000;
 /// Records looked at to find a file's format.
 const DETECT_RECORDS: usize = 100;
-/// A batch ends at this many records or bytes; it bounds what is in memory at once.
-const BATCH_RECORDS: usize = 4096;
-const BATCH_BYTES: usize = 8 << 20;
-/// Records a thread parses at a time.
-const CHUNK: usize = 64;
 
 /// Imports files and folders (`-`: standard input) into the corpus folder `into`.
 ///
@@ -70,7 +73,8 @@ pub fn import(
     let sizes = sources.iter().flat_map(|s| &s.files).map(|f| std::fs::metadata(f).map(|m| m.len()).ok());
     let total = sizes.sum::<Option<u64>>();
     let task = progress.task("import", total, "bytes");
-    let writer = CorpusWriter::create(into, false, options.replace)?;
+    let writer = CorpusWriter::create(into, false, options.replace || options.add)?;
+    let old = if options.add && into.join("corpus.json").is_file() { Some(Corpus::open(into)?) } else { None };
     let carrier = Carrier::new(options.images, writer.root());
     let mut import = Import {
         options,
@@ -79,15 +83,22 @@ pub fn import(
         task,
         writer,
         carrier,
-        compares_texts: sources.len() > 1,
+        compares_texts: sources.len() > 1 || old.is_some(),
+        existing: 0,
+        old: Vec::new(),
         seen: Seen::default(),
         tally: Tally::default(),
         parts: Vec::new(),
         parts_changed: false,
         parts_conflict: 0,
+        given: Given::default(),
         notes: Notes::default(),
         report: ImportReport::default(),
     };
+    forgotten::read(into, |order| import.forget(&order))?;
+    if let Some(old) = &old {
+        import.existing(old, &sources)?;
+    }
     for (number, source) in sources.iter().enumerate() {
         let number =
             u16::try_from(number).map_err(|_| Error::input("more than 65,535 sources").help("import fewer"))?;
@@ -99,7 +110,7 @@ pub fn import(
         let help = format!("formats are {}; name one with --format if it is not recognised", known.join(", "));
         return Err(Error::input(format!("no posts to import: {seen}")).help(help));
     }
-    import.finish(&sources)
+    import.finish(&sources, old.as_ref())
 }
 
 /// An import under way.
@@ -112,6 +123,10 @@ struct Import<'a> {
     carrier: Carrier,
     /// Posts of one source are never told apart by their texts.
     compares_texts: bool,
+    /// Rows that were in the corpus before.
+    existing: u64,
+    /// Labels that were in the corpus before.
+    old: Vec<Label>,
     seen: Seen,
     tally: Tally,
     /// Part of each row.
@@ -120,8 +135,25 @@ struct Import<'a> {
     parts_changed: bool,
     /// Posts whose copies are in different parts.
     parts_conflict: u64,
+    given: Given,
     notes: Notes,
     report: ImportReport,
+}
+
+/// Labels that came with the posts.
+#[derive(Default)]
+struct Given {
+    labels: Vec<(u16, Label)>,
+    /// Hashes of what has one: the first stays.
+    known: HashSet<u128>,
+}
+
+impl Given {
+    fn add(&mut self, source: u16, label: Label) {
+        if self.known.insert(hash128(&format!("{} {} {}", label.kind, label.name, label.id))) {
+            self.labels.push((source, label));
+        }
+    }
 }
 
 /// A source being read.
@@ -132,22 +164,6 @@ struct Current<'a> {
     /// Ids of `splits` that a post had.
     matched: HashSet<String>,
     native: bool,
-}
-
-/// What a thread made of some lines.
-#[derive(Default)]
-struct Parsed {
-    records: Vec<Made>,
-    notes: Notes,
-}
-
-/// A record with what threads can find out about its posts.
-struct Made {
-    line: u64,
-    record: Record,
-    facts: Facts,
-    /// Facts about the posts it quotes.
-    quoted: Vec<Facts>,
 }
 
 impl Import<'_> {
@@ -172,7 +188,7 @@ impl Import<'_> {
         let mut records = Records::new(input::open(path, bytes.clone())?);
         let mut batch = Batch::default();
         let Some(format) = self.find_format(&mut records, &mut batch, path, current.source.folder)? else {
-            self.pass_over(name, &batch);
+            self.pass_over(name, &batch, records.failure());
             return Ok(());
         };
         current.native = format.name() == "native";
@@ -253,9 +269,10 @@ impl Import<'_> {
     }
 
     /// Accounts for a file without posts.
-    fn pass_over(&mut self, name: String, head: &Batch) {
+    fn pass_over(&mut self, name: String, head: &Batch, failure: Option<&str>) {
         let what = if head.is_empty() { "holds no records" } else { "holds no posts of a known format; passed over" };
-        self.report.problems.push(format!("{name} {what}"));
+        let because = failure.map_or(String::new(), |f| format!(" ({f})"));
+        self.report.problems.push(format!("{name} {what}{because}"));
         if let Some(source) = self.report.sources.last_mut() {
             source.unread.push(name);
         }
@@ -276,16 +293,25 @@ impl Import<'_> {
         self.report.rows.read += 1;
         match made.record {
             Record::Post(found) => self.found(current, *found, &made.facts, &made.quoted)?,
-            Record::Delete(id) => {
-                self.seen.delete(&id);
-                self.message("delete");
-            }
-            Record::ScrubGeo { author, up_to } => {
-                self.seen.scrub(author, &up_to);
-                self.message("scrub_geo");
-            }
+            Record::Delete(id) => self.order("delete", &Order::Post(id))?,
+            Record::ForgetAuthor(id) => self.order("account gone", &Order::Author(id))?,
+            Record::ScrubGeo { author, up_to } => self.order("scrub_geo", &Order::Geo { author, up_to })?,
             Record::Message(kind) => self.message(&kind),
             Record::Rejected(reason) => self.reject(file, made.line, reason)?,
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, kind: &str, order: &Order) -> Result<()> {
+        self.message(kind);
+        self.forget(order)
+    }
+
+    /// Obeys an order, and keeps it for later imports.
+    fn forget(&mut self, order: &Order) -> Result<()> {
+        if self.seen.forget(order) {
+            self.report.forgotten += 1;
+            self.writer.forget(order)?;
         }
         Ok(())
     }
@@ -309,24 +335,36 @@ impl Import<'_> {
     }
 
     fn found(&mut self, current: &mut Current, found: Found, facts: &Facts, quoted: &[Facts]) -> Result<()> {
-        let rows = &mut self.report.rows;
-        rows.reposts += u64::from(found.repost);
-        match self.place(current, found.post, facts)? {
+        self.report.rows.reposts += u64::from(found.repost);
+        for id in found.replaces {
+            self.forget(&Order::Post(id))?;
+        }
+        found.labels.into_iter().for_each(|label| self.given.add(current.number, label));
+        let cut = |post: &Post| found.cut.contains(&post.id);
+        let is_cut = cut(&found.post);
+        match self.place(current, found.post, facts, (is_cut, found.edited))? {
             Placed::New(_) => self.report.rows.imported += 1,
             Placed::Merged(_) => self.report.rows.merged += 1,
         }
         for (post, facts) in found.quoted.into_iter().zip(quoted) {
-            if let Placed::New(_) = self.place(current, post, facts)? {
+            let cut = cut(&post);
+            if let Placed::New(_) = self.place(current, post, facts, (cut, None))? {
                 self.report.rows.quoted += 1;
             }
         }
         Ok(())
     }
 
-    fn place(&mut self, current: &mut Current, mut post: Post, facts: &Facts) -> Result<Placed> {
+    fn place(
+        &mut self,
+        current: &mut Current,
+        mut post: Post,
+        facts: &Facts,
+        (cut, edited): (bool, Option<Timestamp>),
+    ) -> Result<Placed> {
         let part = self.part_of(current, &post);
         self.carrier.carry(&mut post.images, current.source)?;
-        let origin = Origin { source: current.number, name: &current.source.name, native: current.native };
+        let origin = Origin { source: current.number, name: &current.source.name, native: current.native, cut, edited };
         let placed = self.seen.place(&mut post, facts, origin);
         match placed {
             Placed::New(_) => {
@@ -361,127 +399,4 @@ impl Import<'_> {
         }
         Some(part)
     }
-
-    fn finish(mut self, sources: &[Source]) -> Result<ImportReport> {
-        if self.seen.needs_revision() || self.parts_changed {
-            let mut tally = Tally::default();
-            let (seen, parts, rest) = (&self.seen, &self.parts, self.options.rest);
-            self.writer.revise(|row, post| {
-                let stays = seen.revise(row, post);
-                stays.then(|| {
-                    tally.add(post, &Facts::of(post, false));
-                    parts[row as usize].or(rest)
-                })
-            })?;
-            self.tally = tally;
-        }
-        self.labels(sources)?;
-        self.report.rows.deleted = self.seen.deletes_honoured();
-        self.report.summary = self.tally.summary();
-        self.report.images = self.carrier.carried.clone();
-        self.report.ignored_fields = self.notes.ignored;
-        self.report.unusable_fields = self.notes.unusable;
-        let problems = &mut self.report.problems;
-        if self.parts_conflict > 0 {
-            problems.push(format!(
-                "{} copies of posts are in another part than the first copy, which counts",
-                self.parts_conflict
-            ));
-        }
-        if self.seen.renamed() > 0 {
-            problems.push(format!(
-                "{} posts had the id of another post of another source and were renamed SOURCE/ID",
-                self.seen.renamed()
-            ));
-        }
-        if sources.iter().any(|s| s.splits.is_some()) {
-            self.writer.manifest_mut().split = Some(match self.options.rest {
-                Some(part) => format!("from the sources' files; rest: {part}"),
-                None => "from the sources' files".to_owned(),
-            });
-        } else if let Some(part) = self.options.rest {
-            self.writer.manifest_mut().split = Some(format!("all in {part}"));
-        }
-        let corpus = self.writer.finish()?;
-        for part in corpus.parts()?.into_values() {
-            *self.report.parts.entry(part).or_default() += 1;
-        }
-        self.report.no_part = self.report.summary.posts - self.report.parts.values().sum::<u64>();
-        Ok(self.report)
-    }
-
-    /// Brings the labels along. A name that several sources use for the same kind is qualified: `pan19.label`.
-    fn labels(&mut self, sources: &[Source]) -> Result<()> {
-        let mut users: BTreeMap<(&'static str, String), HashSet<&str>> = BTreeMap::new();
-        for source in sources {
-            for path in &source.labels {
-                let (keyed, names) = folder::label_names(path)?;
-                for name in names {
-                    users.entry((keyed.kind(), name)).or_default().insert(&source.name);
-                }
-            }
-        }
-        let shared: HashSet<(&str, &str)> =
-            users.iter().filter(|(_, by)| by.len() > 1).map(|((kind, name), _)| (*kind, name.as_str())).collect();
-        for (number, source) in sources.iter().enumerate() {
-            for path in &source.labels {
-                for mut label in folder::read_labels(path)? {
-                    let id = match label.kind.as_str() {
-                        "author" => self.tally.has_author(&label.id).then(|| label.id.clone()),
-                        _ => self.seen.final_id(number as u16, &label.id),
-                    };
-                    let Some(id) = id else {
-                        self.report.labels_unmatched += 1;
-                        continue;
-                    };
-                    if shared.contains(&(label.kind.as_str(), label.name.as_str())) {
-                        label.name = format!("{}.{}", source.name, label.name);
-                    }
-                    self.label(Label { id, ..label });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn label(&mut self, label: Label) {
-        let values = self.report.labels.entry(format!("{} {}", label.kind, label.name)).or_default();
-        formats::count_name(values, &label.value, 1);
-        self.writer.label(label);
-    }
-}
-
-/// Adds records to a batch until it is full or the file ends.
-fn fill(batch: &mut Batch, records: &mut Records<impl BufRead>) {
-    while batch.len() < BATCH_RECORDS && batch.bytes() < BATCH_BYTES && records.read_into(batch) {}
-}
-
-/// Makes posts of the lines of a batch, with all threads.
-fn parse(format: &dyn Format, batch: &Batch, source: &str, with_text: bool) -> Vec<Parsed> {
-    let chunk = |start: usize| {
-        let (mut parsed, mut records) = (Parsed::default(), Vec::new());
-        for at in start..batch.len().min(start + CHUNK) {
-            let (line, text) = batch.get(at);
-            match text {
-                Ok(text) => formats::read(format, text, &mut parsed.notes, &mut records),
-                Err(reason) => records.push(Record::Rejected(reason.to_owned())),
-            }
-            parsed.records.extend(records.drain(..).map(|record| made(line, record, source, with_text)));
-        }
-        parsed
-    };
-    (0..batch.len().div_ceil(CHUNK)).into_par_iter().map(|at| chunk(at * CHUNK)).collect()
-}
-
-fn made(line: u64, mut record: Record, source: &str, with_text: bool) -> Made {
-    let (mut facts, mut quoted) = (Facts::default(), Vec::new());
-    if let Record::Post(found) = &mut record {
-        source.clone_into(&mut found.post.source);
-        facts = Facts::of(&found.post, with_text);
-        for post in &mut found.quoted {
-            source.clone_into(&mut post.source);
-            quoted.push(Facts::of(post, with_text));
-        }
-    }
-    Made { line, record, facts, quoted }
 }

@@ -1,4 +1,4 @@
-//! Opens what a dump comes in - plain, gzip, zstd, standard input - and cuts it into JSON texts, one a record.
+//! Opens what a dump comes in - plain, gzip, zstd, CAR, standard input - and cuts it into JSON texts, one a record.
 //!
 //! What a file is follows from its first bytes, never from its name. Memory is bounded by the longest record
 //! ([`MAX_RECORD`]). JSON Lines, a JSON list of objects and pretty-printed objects one after another are all cut.
@@ -10,12 +10,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::car;
 use crate::error::{AtPath, Error, Result};
 
 /// Longest record in bytes; a longer one is lost, with the reason. The longest real posts have some 30 kB.
 pub const MAX_RECORD: usize = 16 << 20;
 
 const BUFFER: usize = 1 << 18;
+/// First bytes that are at hand at once when the kind of a file is found out.
+const HEAD: u64 = 1 << 16;
 
 /// Counts the bytes that were read of a file as it lies on disk, for the progress bar.
 struct Counting<R> {
@@ -46,8 +49,8 @@ pub fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send
 /// # Errors
 /// As [`open`].
 pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dyn BufRead + Send>> {
-    let mut head = Vec::with_capacity(6);
-    raw.by_ref().take(6).read_to_end(&mut head).at(path)?;
+    let mut head = Vec::new();
+    raw.by_ref().take(HEAD).read_to_end(&mut head).at(path)?;
     let whole = BufReader::with_capacity(BUFFER, io::Cursor::new(head.clone()).chain(raw));
     let refused = |what: &str, tool: &str| {
         Err(Error::input(format!("{what} is not read yet"))
@@ -61,6 +64,7 @@ pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dy
             let decoder = zstd::Decoder::with_buffer(whole).at(path)?;
             Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
         }
+        head if car::is_car(head) => Ok(Box::new(car::lines(whole))),
         [b'B', b'Z', b'h', ..] => refused("bzip2", "bunzip2"),
         [0xfd, b'7', b'z', b'X', b'Z', ..] => refused("xz", "unxz"),
         [b'P', b'K', 3, 4, ..] => refused("a zip archive", "unzip"),
@@ -120,6 +124,8 @@ pub struct Records<R> {
     line: u64,
     failure: Option<String>,
     limit: usize,
+    /// The records are the items of one object, whose end follows them.
+    in_collection: bool,
 }
 
 impl<R: BufRead> Records<R> {
@@ -130,7 +136,7 @@ impl<R: BufRead> Records<R> {
 
     /// Records of at most `limit` bytes.
     pub fn with_limit(input: R, limit: usize) -> Self {
-        Records { input, layout: None, line: 1, failure: None, limit }
+        Records { input, layout: None, line: 1, failure: None, limit, in_collection: false }
     }
 
     /// Why the stream broke off, if it did; what came before it stands.
@@ -184,6 +190,13 @@ impl<R: BufRead> Records<R> {
         if first == b'[' {
             return Layout::Values;
         }
+        if let Some(start) = collection_start(self.fill()) {
+            let lines = self.fill()[..start].iter().filter(|b| **b == b'\n').count();
+            self.line += lines as u64;
+            self.input.consume(start);
+            self.in_collection = true;
+            return Layout::Values;
+        }
         let bytes = self.fill();
         let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
         let open = bytes.contains(&b'\n') && line.starts_with(b"{") && line.ends_with(b"{")
@@ -232,7 +245,12 @@ impl<R: BufRead> Records<R> {
 
     /// The next value of a list or row of values: up to the bracket that closes it.
     fn next_value(&mut self, text: &mut Vec<u8>) -> Option<(u64, Result<(), String>)> {
-        while let b'[' | b']' | b',' = self.skip_blank()? {
+        loop {
+            match self.skip_blank()? {
+                b'[' | b']' | b',' => {}
+                b'}' if self.in_collection => {}
+                _ => break,
+            }
             self.input.consume(1);
         }
         let (line, start) = (self.line, text.len());
@@ -277,6 +295,30 @@ impl<R: BufRead> Records<R> {
             Layout::Values => self.next_value(text),
         }
     }
+}
+
+/// Where the items of an ActivityPub collection begin, if these are the first bytes of one: an account's export is a
+/// single object, far longer than any record.
+fn collection_start(bytes: &[u8]) -> Option<usize> {
+    const KEY: &[u8] = b"\"orderedItems\"";
+    if !bytes.starts_with(b"{") {
+        return None;
+    }
+    let mut scan = Scan::default();
+    let skip = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+    for (at, byte) in bytes.iter().enumerate() {
+        if scan.depth == 1 && !scan.in_string && bytes[at..].starts_with(KEY) {
+            let colon = skip(at + KEY.len());
+            if bytes.get(colon) == Some(&b':') {
+                let value = skip(colon + 1);
+                return (bytes.get(value) == Some(&b'[')).then_some(value);
+            }
+        }
+        if scan.step(*byte) {
+            return None;
+        }
+    }
+    None
 }
 
 /// Follows brackets and strings to find where a value ends.

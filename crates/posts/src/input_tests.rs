@@ -6,6 +6,25 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[test]
+fn an_account_export_gives_its_items_one_by_one() {
+    let records = |text: &str| {
+        let mut records = Records::with_limit(text.as_bytes(), 40);
+        let mut batch = Batch::default();
+        while records.read_into(&mut batch) {}
+        let get = |at| {
+            let (line, text) = batch.get(at);
+            (line, text.map(|t| String::from_utf8_lossy(t).into_owned()).map_err(str::to_owned))
+        };
+        (0..batch.len()).map(get).collect::<Vec<_>>()
+    };
+    let whole = |line: u64, text: &str| (line, Ok(text.to_owned()));
+    let text = "{\"a\":{\"orderedItems\":[1]},\"b\":\"orderedItems\",\n \"orderedItems\" : [{\"x\":[1]},\n\"s\"]\n}\n{\"y\":2}";
+    assert_eq!(records(text), [whole(2, "{\"x\":[1]}"), whole(3, "\"s\""), whole(5, "{\"y\":2}")]);
+    assert_eq!(records("{\"orderedItems\":[]}"), []);
+    assert_eq!(records("{\"orderedItems\":5}"), [whole(1, "{\"orderedItems\":5}")]);
+}
+
 const LINES: &str = "{\"a\":1}\n\n{\"b\":\"x\\\"}{\"}\r\n{\"c\":[1,{\"d\":2}]}";
 
 fn gzip(text: &str) -> Vec<u8> {

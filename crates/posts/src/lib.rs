@@ -4,6 +4,7 @@
 //! a [`Corpus`], [`town`] generates the synthetic one, [`check`] says what is in it, [`split`] divides it.
 
 pub mod atomic;
+mod car;
 pub mod carry;
 pub mod check;
 pub mod component;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod extract;
 pub mod facts;
 pub mod folder;
+pub mod forgotten;
 pub mod formats;
 pub mod import;
 pub mod input;

@@ -1,15 +1,18 @@
 //! Recognises posts that came before, and merges what a later copy adds.
 //!
 //! Memory is some 40 bytes a post plus the later copies that add something. The first copy of a post stays; a later
-//! one only fills fields that are unknown. Ids of two sources may be equal by accident, as row numbers are: where one of
+//! one only fills fields that are unknown; but a text that was cut gives way to a whole one, and any version of an edited
+//! post to a newer one. Ids of two sources may be equal by accident, as row numbers are: where one of
 //! the two is in our own format, comes from another source and is clearly another post (another author, or without
 //! authors another text), the later one is renamed `SOURCE/ID`. Posts of platforms with the same id are always one.
 
 use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
+use jiff::Timestamp;
 
 use super::facts::{Facts, hash128};
+use super::forgotten::{Forgotten, Order};
 use super::post::{Author, Place, Post};
 
 /// What is remembered of a post.
@@ -45,16 +48,31 @@ pub struct Origin<'a> {
     pub name: &'a str,
     /// Whether the format is our own, whose ids need not be those of a platform.
     pub native: bool,
+    /// Whether the text is known to be cut.
+    pub cut: bool,
+    /// The copy was edited at this time.
+    pub edited: Option<Timestamp>,
 }
 
 /// Posts seen so far.
 #[derive(Default)]
 pub struct Seen {
     entries: Entries,
-    fills: HashMap<u32, Post>,
+    fills: HashMap<u32, Fill>,
+    /// When the newest version of an edited post is from; the version, if it is not the first copy.
+    versions: HashMap<u32, (Timestamp, Option<Post>)>,
     renamed: HashMap<(u16, String), String>,
-    deleted: HashSet<u128>,
-    scrubbed: HashMap<String, u128>,
+    forgotten: Forgotten,
+    /// Rows that [`Seen::revise`] found to be forgotten.
+    gone: HashSet<u32>,
+}
+
+/// What later copies add to a post.
+#[derive(Clone, Default)]
+struct Fill {
+    post: Post,
+    /// The text of the first copy is cut and this one is whole.
+    whole: bool,
 }
 
 /// Entries of a page: pages never move, so growing needs no second copy of what is there.
@@ -98,7 +116,7 @@ impl Seen {
     pub fn place(&mut self, post: &mut Post, facts: &Facts, origin: Origin) -> Placed {
         let mut new = Entry {
             id: facts.id,
-            known: known(post),
+            known: known(post) | if origin.cut { 0 } else { WHOLE },
             // The lowest bit is given up so that 0 means unknown.
             author: facts.author.map_or(0, |a| a as u32 | 1),
             text: facts.text,
@@ -114,65 +132,80 @@ impl Seen {
         }
         let Some(row) = row else {
             self.entries.push(new);
-            return Placed::New(self.entries.len() as u64 - 1);
+            let row = self.entries.len() as u32 - 1;
+            self.versions.extend(origin.edited.map(|time| (row, (time, None))));
+            return Placed::New(u64::from(row));
         };
         let earlier = &mut self.entries.pages[row as usize / PAGE][row as usize % PAGE];
         if earlier.author != 0 && earlier.author != new.author {
             new.known &= !AUTHOR;
         }
-        if new.known & !earlier.known != 0 {
+        let added = new.known & !earlier.known;
+        let newer = |time| self.versions.get(&row).is_none_or(|(known, _)| time > *known);
+        if let Some(time) = origin.edited.filter(|time| newer(*time)) {
             earlier.known |= new.known;
-            let post = std::mem::take(post);
-            match self.fills.get_mut(&row) {
-                Some(fill) => fill_in(fill, post),
-                None => drop(self.fills.insert(row, post)),
-            }
+            self.versions.insert(row, (time, Some(std::mem::take(post))));
+        } else if added != 0 {
+            earlier.known |= new.known;
+            let fill = self.fills.entry(row).or_default();
+            fill.whole |= added & WHOLE != 0;
+            fill_in(&mut fill.post, std::mem::take(post), added & WHOLE != 0);
         }
         Placed::Merged(u64::from(row))
     }
 
-    /// Remembers that a post must be forgotten, whether it came already or comes later.
-    pub fn delete(&mut self, id: &str) {
-        self.deleted.insert(hash128(id));
+    /// Remembers what must be forgotten, whether it came already or comes later; whether that was not known.
+    pub fn forget(&mut self, order: &Order) -> bool {
+        self.forgotten.obey(order)
     }
 
-    /// Remembers that posts of an author up to an id lose their location.
-    pub fn scrub(&mut self, author: String, up_to: &str) {
-        let up_to = up_to.parse().unwrap_or(u128::MAX);
-        let last = self.scrubbed.entry(author).or_default();
-        *last = up_to.max(*last);
-    }
-
-    /// How many posts that came must be forgotten.
-    pub fn deletes_honoured(&self) -> u64 {
-        self.deleted.iter().filter(|id| self.entries.row_of(**id).is_some()).count() as u64
-    }
-
-    /// Whether [`Seen::revise`] changes anything.
-    pub fn needs_revision(&self) -> bool {
-        !self.fills.is_empty() || !self.scrubbed.is_empty() || self.deletes_honoured() > 0
+    /// Whether [`Seen::revise`] changes anything; `has_author` says whether a post of an author (by hash) came.
+    pub fn needs_revision(&self, has_author: impl Fn(u64) -> bool) -> bool {
+        let edited = || self.versions.values().any(|(_, version)| version.is_some());
+        !self.fills.is_empty()
+            || edited()
+            || self.forgotten.scrubs()
+            || self.forgotten.posts().any(|id| self.entries.row_of(id).is_some())
+            || self.forgotten.authors().any(has_author)
     }
 
     /// Brings the post of a row up to date with all that came after it; `false` if it must go.
-    pub fn revise(&self, row: u64, post: &mut Post) -> bool {
-        if self.deleted.contains(&hash128(&post.id)) {
-            return false;
+    pub fn revise(&mut self, row: u64, post: &mut Post) -> bool {
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        let fill = self.fills.get(&row).cloned();
+        match self.versions.get(&row) {
+            Some((_, version)) => {
+                if let Some(version) = version {
+                    let old = std::mem::replace(post, version.clone());
+                    fill_around(post, old);
+                }
+                fill.into_iter().for_each(|fill| fill_around(post, fill.post));
+            }
+            None => fill.into_iter().for_each(|fill| fill_in(post, fill.post, fill.whole)),
         }
-        if let Some(fill) = u32::try_from(row).ok().and_then(|r| self.fills.get(&r)) {
-            fill_in(post, fill.clone());
+        let stays = self.forgotten.clean(post);
+        if !stays {
+            self.gone.insert(row);
         }
-        let last = post.author.as_ref().and_then(|a| self.scrubbed.get(&a.id));
-        if last.is_some_and(|last| post.id.parse().is_ok_and(|id: u128| id <= *last)) {
-            (post.geo, post.place) = (None, None);
-        }
-        true
+        stays
+    }
+
+    /// How many posts [`Seen::revise`] found to be forgotten.
+    pub fn gone(&self) -> u64 {
+        self.gone.len() as u64
     }
 
     /// The id under which a post of a source is in the corpus, if it is.
     pub fn final_id(&self, source: u16, id: &str) -> Option<String> {
         let id = self.renamed.get(&(source, id.to_owned())).map_or(id, String::as_str);
-        let key = hash128(id);
-        (self.entries.row_of(key).is_some() && !self.deleted.contains(&key)).then(|| id.to_owned())
+        let row = self.entries.row_of(hash128(id))?;
+        (!self.gone.contains(&row)).then(|| id.to_owned())
+    }
+
+    /// How many posts of the corpus have a text that is cut.
+    pub fn cut(&self) -> u64 {
+        let entries = self.entries.pages.iter().flatten().enumerate();
+        entries.filter(|(row, e)| e.known & WHOLE == 0 && !self.gone.contains(&(*row as u32))).count() as u64
     }
 
     /// How many posts were renamed.
@@ -194,6 +227,9 @@ fn is_another(earlier: &Entry, later: &Entry) -> bool {
 
 /// Bits of [`known`] that belong to the author's profile.
 const AUTHOR: u32 = 0x3ff << 16;
+
+/// Bit of [`known`] that says that the text is not cut.
+const WHOLE: u32 = 1 << 13;
 
 /// Which fields of a post are known.
 fn known(post: &Post) -> u32 {
@@ -232,8 +268,29 @@ fn known(post: &Post) -> u32 {
     fields.iter().enumerate().fold(0, |bits, (i, known)| bits | u32::from(*known) << i)
 }
 
-/// Fills unknown fields of `post` from a copy of it.
-fn fill_in(post: &mut Post, copy: Post) {
+/// Fills what no edit changes from another version: an edited text without tags or images has none.
+fn fill_around(post: &mut Post, mut other: Post) {
+    if post.created_at.is_none() || other.created_at.is_some_and(|t| post.created_at > Some(t)) {
+        post.created_at = other.created_at;
+    }
+    let kept = (other.author.take(), other.reply_to.take(), other.quote_of.take());
+    let (author, reply_to, quote_of) = kept;
+    fill_in(post, Post { author, reply_to, quote_of, ..Post::default() }, false);
+}
+
+/// Fills unknown fields of `post` from a copy of it; `whole`: its text is cut and that of the copy is not.
+fn fill_in(post: &mut Post, mut copy: Post, whole: bool) {
+    if whole {
+        // What is in the part that was cut off is missing from the lists too.
+        post.text = std::mem::take(&mut copy.text);
+        if copy.hashtags.len() >= post.hashtags.len() {
+            std::mem::swap(&mut post.hashtags, &mut copy.hashtags);
+        }
+        if copy.mentions.len() >= post.mentions.len() {
+            std::mem::swap(&mut post.mentions, &mut copy.mentions);
+        }
+    }
+
     fn fill<T>(field: &mut Option<T>, other: Option<T>) {
         if field.is_none() {
             *field = other;
@@ -301,7 +358,29 @@ mod tests {
     }
 
     fn origin(source: u16, native: bool) -> Origin<'static> {
-        Origin { source, name: ["one", "two"][source as usize], native }
+        Origin { source, name: ["one", "two"][source as usize], native, cut: false, edited: None }
+    }
+
+    #[test]
+    fn the_newest_version_of_an_edited_post_stays() {
+        let mut seen = Seen::default();
+        let at = |second| Origin { edited: Timestamp::from_second(second).ok(), ..origin(0, false) };
+        let tagged =
+            |text: &str| Post { hashtags: vec!["a".into()], lang: Some("en".into()), ..post("1", text, Some("u")) };
+        let mut first = tagged("one");
+        place(&mut seen, &mut first, origin(0, false));
+        assert_eq!(place(&mut seen, &mut post("1", "three", None), at(3)), Placed::Merged(0));
+        place(&mut seen, &mut post("1", "two", None), at(2));
+        place(&mut seen, &mut tagged("again"), origin(0, false));
+        assert!(seen.needs_revision(|_| false) && seen.revise(0, &mut first));
+        assert_eq!((first.text.as_str(), first.hashtags.len(), first.author.is_some()), ("three", 0, true));
+        // A first copy that is a version already does not give way to an older one.
+        let mut first = post("2", "new", None);
+        place(&mut seen, &mut first, at(5));
+        place(&mut seen, &mut post("2", "old", None), at(4));
+        place(&mut seen, &mut tagged("old"), origin(0, false));
+        assert!(seen.revise(1, &mut first));
+        assert_eq!((first.text.as_str(), first.hashtags.len()), ("new", 0));
     }
 
     #[test]
@@ -311,8 +390,26 @@ mod tests {
         assert_eq!(place(&mut seen, &mut first, origin(0, false)), Placed::New(0));
         let mut copy = Post { lang: Some("en".into()), ..post("1", "b", Some("u")) };
         assert_eq!(place(&mut seen, &mut copy, origin(1, false)), Placed::Merged(0));
-        assert!(seen.needs_revision() && seen.revise(0, &mut first));
+        assert!(seen.needs_revision(|_| false) && seen.revise(0, &mut first));
         assert_eq!((first.text.as_str(), first.lang.as_deref()), ("a", Some("en")));
+    }
+
+    #[test]
+    fn a_whole_text_replaces_one_that_is_cut_in_any_order() {
+        let cut = Origin { cut: true, ..origin(0, false) };
+        let (short, long) =
+            (post("1", "a b\u{2026}", None), Post { hashtags: vec!["c".into()], ..post("1", "a b #c", None) });
+        let mut seen = Seen::default();
+        let mut first = short.clone();
+        place(&mut seen, &mut first, cut);
+        assert_eq!(seen.cut(), 1);
+        place(&mut seen, &mut long.clone(), origin(0, false));
+        assert!(seen.needs_revision(|_| false) && seen.revise(0, &mut first));
+        assert_eq!((first, seen.cut()), (long.clone(), 0));
+        let mut seen = Seen::default();
+        place(&mut seen, &mut long.clone(), origin(0, false));
+        place(&mut seen, &mut short.clone(), cut);
+        assert_eq!((seen.needs_revision(|_| false), seen.cut()), (false, 0));
     }
 
     #[test]
@@ -320,7 +417,7 @@ mod tests {
         let mut seen = Seen::default();
         place(&mut seen, &mut post("1", "a", None), origin(0, true));
         place(&mut seen, &mut post("1", "a", None), origin(0, true));
-        assert!(!seen.needs_revision());
+        assert!(!seen.needs_revision(|_| false));
     }
 
     #[test]
@@ -338,19 +435,24 @@ mod tests {
     }
 
     #[test]
-    fn deletes_and_scrubs_hold_for_posts_before_and_after() {
+    fn orders_hold_for_posts_before_and_after() {
         let mut seen = Seen::default();
-        seen.delete("5");
-        seen.scrub("u".into(), "7");
+        place(&mut seen, &mut post("4", "a", Some("w")), origin(0, false));
+        for order in [Order::Post("5".into()), Order::Author("w".into())] {
+            assert!(seen.forget(&order));
+        }
+        seen.forget(&Order::Geo { author: "u".into(), up_to: "7".into() });
         let mut gone = post("5", "a", None);
         let mut scrubbed = Post { geo: Some(Default::default()), ..post("7", "a", Some("u")) };
         let mut kept = Post { geo: Some(Default::default()), ..post("8", "a", Some("u")) };
-        for p in [&mut gone, &mut scrubbed, &mut kept] {
+        let mut author_gone = post("9", "a", Some("w"));
+        for p in [&mut gone, &mut scrubbed, &mut kept, &mut author_gone] {
             place(&mut seen, p, origin(0, false));
         }
-        assert!(!seen.revise(0, &mut gone) && seen.revise(1, &mut scrubbed) && seen.revise(2, &mut kept));
+        assert!(!seen.revise(0, &mut post("4", "a", Some("w"))) && !seen.revise(4, &mut author_gone));
+        assert!(!seen.revise(1, &mut gone) && seen.revise(2, &mut scrubbed) && seen.revise(3, &mut kept));
         assert_eq!((scrubbed.geo, kept.geo.is_some()), (None, true));
-        assert_eq!((seen.deletes_honoured(), seen.final_id(0, "5")), (1, None));
+        assert_eq!((seen.gone(), seen.final_id(0, "5"), seen.final_id(0, "8").is_some()), (3, None, true));
     }
 
     #[test]

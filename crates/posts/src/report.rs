@@ -26,6 +26,8 @@ pub struct ImportReport {
     pub labels: BTreeMap<String, BTreeMap<String, u64>>,
     /// Labels whose post or author is not in the corpus.
     pub labels_unmatched: u64,
+    /// Orders to forget a post, an account or its locations that the corpus keeps (`forgotten.csv`).
+    pub forgotten: u64,
     /// Image files.
     pub images: Carried,
     /// Stream messages other than posts, by kind.
@@ -41,7 +43,7 @@ pub struct ImportReport {
 }
 
 /// Where records went: `read = imported + merged + rejected + messages` and
-/// `posts in the corpus = imported + quoted - deleted`.
+/// `posts in the corpus = existing + imported + quoted - deleted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Rows {
     /// Records read: lines, or elements of a list.
@@ -58,8 +60,10 @@ pub struct Rows {
     pub reposts: u64,
     /// Posts that came whole inside a post that quotes them, beyond the records.
     pub quoted: u64,
-    /// Posts removed because a message asked for it.
+    /// Posts removed because a message of this or an earlier import asked for it.
     pub deleted: u64,
+    /// Posts that were in the corpus before; with `--add` only.
+    pub existing: u64,
 }
 
 /// One input.
@@ -113,6 +117,12 @@ impl fmt::Display for ImportReport {
         write!(f, "{}", self.summary)?;
         let (a, b, c, d) = (r.imported, r.merged, r.rejected, r.messages);
         writeln!(f, "\n{} records read = {a} imported + {b} merged + {c} rejected + {d} other messages", r.read)?;
+        if r.existing > 0 {
+            writeln!(f, "{} posts were in the corpus before", r.existing)?;
+        }
+        if self.forgotten > 0 {
+            writeln!(f, "{} orders to forget are kept in forgotten.csv; later imports obey them too", self.forgotten)?;
+        }
         if r.reposts + r.quoted + r.deleted > 0 {
             writeln!(f, "reposts: {}; quoted posts added: {}; deleted on request: {}", r.reposts, r.quoted, r.deleted)?;
         }

@@ -53,6 +53,8 @@ pub struct Summary {
     pub components: Vec<Share>,
     /// Posts by the components they have, most frequent first ("text+user").
     pub combinations: Vec<Share>,
+    /// Posts whose text the source cut and no copy gave whole.
+    pub truncated: u64,
     /// Posts with exact coordinates.
     pub coordinates: u64,
     /// Posts whose author's profile names a location.
@@ -101,7 +103,12 @@ impl Tally {
 
     /// Whether a post of this author was counted.
     pub fn has_author(&self, id: &str) -> bool {
-        self.authors.contains(&author_hash(id))
+        self.has_author_hash(author_hash(id))
+    }
+
+    /// [`Tally::has_author`] for an id whose hash is known.
+    pub(super) fn has_author_hash(&self, hash: u64) -> bool {
+        self.authors.contains(&hash)
     }
 
     /// The counts as shares.
@@ -131,6 +138,7 @@ impl Tally {
             authors: self.authors.len() as u64,
             components: Component::ALL.into_iter().map(|c| share(c.name(), with(c))).collect(),
             combinations,
+            truncated: 0,
             coordinates: self.coordinates,
             profile_location: self.profile_location,
             timed: self.timed,
@@ -150,6 +158,9 @@ impl fmt::Display for Summary {
             writeln!(f, "| {} | {} | {:.1} % |", c.name, c.posts, 100.0 * c.share)?;
         }
         writeln!(f, "\nexact coordinates: {}; profile location: {}", self.coordinates, self.profile_location)?;
+        if self.truncated > 0 {
+            writeln!(f, "texts that are cut and came whole nowhere: {}", self.truncated)?;
+        }
         if let (Some(first), Some(last)) = (self.first, self.last) {
             writeln!(f, "times: {first} to {last} ({} posts have one)", self.timed)?;
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::corpus::{Corpus, FORMAT, Label, Manifest, Part, write_labels, write_manifest};
+use super::forgotten::{self, Order};
 use super::parquet::{self, PostWriter};
 use super::post::Post;
 use crate::atomic;
@@ -20,6 +21,8 @@ pub struct CorpusWriter {
     manifest: Manifest,
     /// `splits.csv`, once a post is in a part.
     parts: Option<csv::Writer<File>>,
+    /// `forgotten.csv`, once something must be.
+    forgotten: Option<csv::Writer<File>>,
     labels: Vec<Label>,
 }
 
@@ -49,7 +52,11 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
     if empty || (corpus && replace) {
         return Ok(());
     }
-    let help = if corpus { "name another folder, or pass --replace" } else { "name a folder that does not exist yet" };
+    let help = if corpus {
+        "name another folder, or pass --add or --replace"
+    } else {
+        "name a folder that does not exist yet"
+    };
     let what = if corpus { "there is already a corpus here" } else { "the folder holds other files" };
     Err(Error::input(what).at(target).help(help))
 }
@@ -73,7 +80,15 @@ impl CorpusWriter {
         let table = new_table(staging.path())?;
         let name = target.file_name().map_or_else(|| "corpus".into(), |n| n.to_string_lossy().into_owned());
         let manifest = Manifest { format: FORMAT, name, synthetic, ..Manifest::default() };
-        Ok(CorpusWriter { target: target.to_owned(), staging, table, manifest, parts: None, labels: Vec::new() })
+        Ok(CorpusWriter {
+            target: target.to_owned(),
+            staging,
+            table,
+            manifest,
+            parts: None,
+            forgotten: None,
+            labels: Vec::new(),
+        })
     }
 
     /// The folder as it grows: images and further files go here, by the names they will have in the corpus.
@@ -99,17 +114,16 @@ impl CorpusWriter {
     }
 
     fn put_part(&mut self, id: &str, part: Part) -> Result<()> {
-        let path = self.staging.path().join("splits.csv");
-        let refused = |e: csv::Error| Error::io(&path, std::io::Error::other(e));
-        let table = match &mut self.parts {
-            Some(table) => table,
-            None => {
-                let mut table = csv::Writer::from_path(&path).map_err(refused)?;
-                table.write_record(["post_id", "part"]).map_err(refused)?;
-                self.parts.insert(table)
-            }
-        };
-        table.write_record([id, part.name()]).map_err(refused)
+        put_row(&mut self.parts, &self.staging.path().join("splits.csv"), &["post_id", "part"], &[id, part.name()])
+    }
+
+    /// Keeps an order to forget, for later imports into this folder; taking posts out is up to the caller.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn forget(&mut self, order: &Order) -> Result<()> {
+        let path = self.staging.path().join(forgotten::FILE);
+        put_row(&mut self.forgotten, &path, &forgotten::COLUMNS, &order.row())
     }
 
     /// Goes over all posts again, in their order: `change` gets the row and the post and says its part, or `None` to
@@ -157,8 +171,8 @@ impl CorpusWriter {
         let root = self.staging.path();
         let file = self.table.finish()?.into_inner().map_err(|e| Error::io(root, e.into_error()))?;
         file.sync_all().at(root)?;
-        if let Some(parts) = self.parts {
-            let file = parts.into_inner().map_err(|e| Error::io(root, std::io::Error::other(e.to_string())))?;
+        for table in [self.parts, self.forgotten].into_iter().flatten() {
+            let file = table.into_inner().map_err(|e| Error::io(root, std::io::Error::other(e.to_string())))?;
             file.sync_all().at(root)?;
         }
         if !self.labels.is_empty() {
@@ -172,6 +186,17 @@ impl CorpusWriter {
         })?;
         Corpus::open(&self.target)
     }
+}
+
+/// Writes a row to a table that is made, with its header, when its first row comes.
+fn put_row(table: &mut Option<csv::Writer<File>>, path: &Path, header: &[&str], row: &[&str]) -> Result<()> {
+    let refused = |e: csv::Error| Error::io(path, std::io::Error::other(e));
+    if table.is_none() {
+        let mut new = csv::Writer::from_path(path).map_err(refused)?;
+        new.write_record(header).map_err(refused)?;
+        *table = Some(new);
+    }
+    table.as_mut().map_or(Ok(()), |t| t.write_record(row)).map_err(refused)
 }
 
 /// Puts `staged` where `target` is; what stood there is set aside first and removed last.

@@ -228,7 +228,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn damaged_dumps_never_panic_and_add_up(
-        name in prop_oneof![Just("x_v1_stream.jsonl"), Just("native.jsonl"), Just("x_v1_list.json")],
+        (name, format) in prop_oneof![
+            Just(("x_v1_stream.jsonl", "x-v1")), Just(("native.jsonl", "native")), Just(("x_v1_list.json", "x-v1")),
+            Just(("bluesky_jetstream.jsonl", "bluesky")), Just(("bluesky_api.json", "bluesky")), Just(("bluesky_repo.car", "bluesky")),
+            Just(("mastodon_stream.jsonl", "mastodon")), Just(("mastodon_outbox.json", "mastodon")),
+        ],
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {
@@ -243,7 +247,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dump");
         std::fs::write(&path, bytes).unwrap();
-        let format = Some(if name == "native.jsonl" { "native" } else { "x-v1" }.to_owned());
+        let format = Some(format.to_owned());
         let options = ImportOptions { format, ..ImportOptions::default() };
         if let Err(error) = import_into(folder.path(), &[path], &options) {
             prop_assert!(error.what().contains("holds no records"), "{error}");

@@ -15,6 +15,7 @@ pub fn run(args: &Import, common: &Common, talk: &Talk) -> Result<Exit> {
         images: args.images.parse()?,
         rest: args.rest.as_deref().map(part).transpose()?,
         replace: args.replace,
+        add: args.add,
     };
     let report = import(&args.inputs, &options, &args.into, talk)?;
     print(common, || serde_json::to_value(&report), || report.to_string())?;

@@ -1,16 +1,23 @@
 //! The formats posts come in, one file each. To add one: write the file, implement [`Format`], list it in [`ALL`].
 
+mod bluesky;
 mod fields;
 pub mod json;
+mod mastodon;
 mod native;
 mod x_v1;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use self::json::{Json, Object};
+use super::corpus::Label;
 use super::post::Post;
 use crate::error::{Error, Result};
 
+pub use bluesky::Bluesky;
+pub use mastodon::Mastodon;
 pub use native::Native;
 pub use x_v1::XV1;
 
@@ -21,6 +28,8 @@ pub enum Record {
     Post(Box<Found>),
     /// The order to forget a post.
     Delete(String),
+    /// The order to forget every post of an account (its id): it was deactivated, deleted or withheld.
+    ForgetAuthor(String),
     /// The order to forget where the posts of an account came from, up to a post id.
     ScrubGeo {
         /// Account id.
@@ -41,13 +50,33 @@ pub struct Found {
     pub post: Post,
     /// The object was a repost; `post` is what was reposted.
     pub repost: bool,
-    /// Posts that were carried whole inside, because this one quotes them.
+    /// Posts that were carried whole inside, because this one quotes or answers them.
     pub quoted: Vec<Post>,
+    /// `post` was changed at this time: it takes the place of older versions.
+    pub edited: Option<Timestamp>,
+    /// What the source itself says of posts and authors: an author's warning, a declared bot.
+    pub labels: Vec<Label>,
+    /// Ids of those of these posts whose text is cut, as far as the source says; a whole copy replaces it.
+    pub cut: Vec<String>,
+    /// Ids of earlier versions of these posts, which leave the corpus.
+    pub replaces: Vec<String>,
+}
+
+impl From<Found> for Record {
+    fn from(found: Found) -> Record {
+        Record::Post(Box::new(found))
+    }
+}
+
+impl From<Post> for Found {
+    fn from(post: Post) -> Found {
+        Found { post, ..Found::default() }
+    }
 }
 
 impl From<Post> for Record {
     fn from(post: Post) -> Record {
-        Record::Post(Box::new(Found { post, ..Found::default() }))
+        Found::from(post).into()
     }
 }
 
@@ -103,7 +132,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order they are tried.
-pub static ALL: [&dyn Format; 2] = [&XV1, &Native];
+pub static ALL: [&dyn Format; 4] = [&Mastodon, &XV1, &Bluesky, &Native];
 
 /// The format that recognises an object.
 pub fn detect(object: &Object) -> Option<&'static dyn Format> {

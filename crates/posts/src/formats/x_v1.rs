@@ -35,6 +35,12 @@ const MESSAGES: [&str; 12] = [
     "search_metadata",
 ];
 
+/// Notices of content that is withheld, and what they ask for.
+const WITHHELD: [(&str, &str, fn(String) -> Record); 2] = [
+    ("status_withheld", "status_withheld.", Record::Delete),
+    ("user_withheld", "user_withheld.", Record::ForgetAuthor),
+];
+
 /// Fields of a tweet that are known, whether used or not, sorted; others are counted as ignored.
 #[rustfmt::skip]
 static FIELDS: [&str; 47] = [
@@ -92,16 +98,39 @@ fn record(object: &Object, notes: &mut Notes) -> Record {
     let fields = Fields::new(object, "");
     let inner = fields.object("retweeted_status", notes);
     let used = inner.unwrap_or(object);
-    match tweet(used, notes) {
-        Ok(post) => Record::Post(Box::new(Found { post, repost: inner.is_some(), quoted: quoted(used, notes) })),
-        Err(reason) if inner.is_some() => Record::Rejected(format!("retweeted_status: {reason}")),
-        Err(reason) => Record::Rejected(reason),
+    let post = match tweet(used, notes) {
+        Ok(post) => post,
+        Err(reason) if inner.is_some() => return Record::Rejected(format!("retweeted_status: {reason}")),
+        Err(reason) => return Record::Rejected(reason),
+    };
+    let mut found = Found { repost: inner.is_some(), ..Found::default() };
+    if is_cut(used) {
+        found.cut.push(post.id.clone());
     }
+    if let Some(object) = Fields::new(used, "").object("quoted_status", notes) {
+        match tweet(object, notes) {
+            Ok(quoted) => {
+                if is_cut(object) {
+                    found.cut.push(quoted.id.clone());
+                }
+                found.quoted.push(quoted);
+            }
+            Err(_) => notes.unusable("quoted_status"),
+        }
+    }
+    Record::Post(Box::new(Found { post, ..found }))
 }
 
-fn quoted(object: &Object, notes: &mut Notes) -> Vec<Post> {
-    let Some(inner) = Fields::new(object, "").object("quoted_status", notes) else { return Vec::new() };
-    tweet(inner, notes).map_err(|_| notes.unusable("quoted_status")).into_iter().collect()
+/// Whether the text at hand ends early: marked so with no longer one beside it, or that of a retweet whose original
+/// did not come along.
+fn is_cut(object: &Object) -> bool {
+    let text = |value: Option<&Json>| value.is_some_and(|t| t.as_str().is_some());
+    if text(object.get("extended_tweet").and_then(|e| e.get("full_text"))) {
+        return false;
+    }
+    let marked = !text(object.get("full_text")) && object.get("truncated").and_then(Json::as_bool) == Some(true);
+    let words = ["full_text", "text"].iter().find_map(|k| object.get(k)?.as_str()).unwrap_or_default();
+    marked || (words.starts_with("RT @") && extract::looks_cut(words))
 }
 
 /// An object that is no tweet: what it asks for, or its kind.
@@ -120,6 +149,13 @@ fn message(object: &Object, notes: &mut Notes) -> Record {
             return Record::ScrubGeo { author, up_to };
         }
         return Record::Rejected("a scrub_geo message without user and post id".to_owned());
+    }
+    // A notice tells whoever holds the data, whatever countries it names.
+    for (key, prefix, order) in WITHHELD {
+        if let Some(notice) = fields.object(key, notes) {
+            let id = Fields::new(notice, prefix).id(&["id_str", "id"], notes);
+            return id.map_or_else(|| Record::Rejected(format!("a {key} message without an id")), order);
+        }
     }
     let known = MESSAGES.iter().find(|m| object.contains_key(m)).map(|m| (*m).to_owned());
     Record::Message(known.unwrap_or_else(|| match object.keys().min() {

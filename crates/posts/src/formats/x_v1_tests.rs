@@ -81,6 +81,18 @@ fn a_retweet_stands_for_the_post_inside_and_a_quote_brings_its_own() {
 }
 
 #[test]
+fn what_stays_cut_is_marked() {
+    let cut = |value: Value| found(value).0.cut;
+    assert_eq!(cut(json!({"id_str": "1", "text": "a\u{2026} https://t.co/x", "truncated": true})), ["1"]);
+    assert_eq!(cut(json!({"id_str": "1", "text": "RT @b: a\u{2026}", "truncated": false})), ["1"]);
+    let whole = json!({"id_str": "1", "text": "a\u{2026}", "truncated": true, "extended_tweet": {"full_text": "a b"}});
+    assert!(cut(whole.clone()).is_empty());
+    assert!(cut(json!({"id_str": "2", "text": "RT @b: a\u{2026}", "retweeted_status": whole})).is_empty());
+    let quoted = json!({"id_str": "3", "text": "b\u{2026}", "truncated": true});
+    assert_eq!(cut(json!({"id_str": "2", "text": "see\u{2026}", "quoted_status": quoted})), ["3"]);
+}
+
+#[test]
 fn an_id_that_is_only_a_float_is_refused_with_the_reason() {
     let reason = rejected(json!({"id": 1.1e18, "text": "x", "user": null}));
     assert!(reason.contains("`id` is the float") && reason.contains("loses its last digits"), "{reason}");
@@ -121,6 +133,11 @@ fn messages_are_told_from_posts() {
         read_one(json!({"scrub_geo": {"user_id": 8, "up_to_status_id_str": "9"}})).0,
         Record::ScrubGeo { author: "8".into(), up_to: "9".into() }
     );
+    let countries = json!(["DE", "AR"]);
+    let withheld = |key: &str| json!({key: {"id": 123456, "user_id": 7, "withheld_in_countries": countries}});
+    assert_eq!(read_one(withheld("status_withheld")).0, Record::Delete("123456".into()));
+    assert_eq!(read_one(withheld("user_withheld")).0, Record::ForgetAuthor("123456".into()));
+    assert!(rejected(json!({"user_withheld": {}})).contains("without an id"));
     assert!(rejected(json!({"text": "x", "user": {}})).contains("no `id_str`"));
     assert!(rejected(json!({"id_str": "1", "text": null})).contains("no `full_text`"));
 }

@@ -10,7 +10,7 @@ use super::states::{
 use super::world::{Account, Kind, World};
 use crate::component::{Component, PerComponent};
 
-/// What the components of a post show: symbols of text, image and hashtags are states ([`NOTHING`] included), that of
+/// What the components of a post show: symbols of text, image and hashtags are states (`NOTHING` included), that of
 /// the location a district, that of the user a class of accounts.
 pub type Shown = PerComponent<Option<usize>>;
 

@@ -1,11 +1,16 @@
-//! Finds hashtags, mentions and links in a text by the twitter-text rules, and what is left without them.
+//! Finds hashtags, mentions, links and cashtags in a text by the twitter-text rules, and what is left without them.
 //!
 //! Used where a source gives no entities of its own, and by the text branch, which reads a post without its tags,
 //! mentions and links. Rules: twitter-text (Apache-2.0) `Regex.java`; checked against its conformance suite in
-//! `tests/hashtags_and_mentions.rs`.
+//! `tests/twitter_text_conformance.rs`. [`entities`], which readers of words use, is careful with bare domains; [`links()`]
+//! finds all that X would link.
+
+mod links;
+mod top_domains;
 
 use std::ops::Range;
 
+use self::links::{Bare, is_accented};
 use super::unicode_tables::{DIGITS, LETTERS};
 
 /// What an [`Entity`] is.
@@ -30,15 +35,23 @@ pub struct Entity {
     pub range: Range<usize>,
 }
 
+/// Whether a text ends as X ends one that it cuts: with an ellipsis, and perhaps links after it. People end texts so
+/// too, so this is for where nothing better is known.
+pub fn looks_cut(text: &str) -> bool {
+    let is_link = |word: &str| word.starts_with("https://") || word.starts_with("http://");
+    text.split_whitespace().rev().find(|word| !is_link(word)).is_some_and(|word| word.ends_with('\u{2026}'))
+}
+
 /// Entities in order of appearance, none overlapping another.
 pub fn entities(text: &str) -> Vec<Entity> {
-    Entities { text, at: 0 }.collect()
+    Entities { text, at: 0, bare: Bare::Sure }.collect()
 }
 
 /// Entities of a text from a byte on.
 struct Entities<'a> {
     text: &'a str,
     at: usize,
+    bare: Bare,
 }
 
 impl Iterator for Entities<'_> {
@@ -55,7 +68,9 @@ impl Iterator for Entities<'_> {
             let entity = match sign {
                 '#' | '＃' => hashtag(text, here, sign),
                 '@' | '＠' => mention(text, here, sign),
-                '.' | ':' => link(text, self.at, here),
+                '.' | ':' => {
+                    links::link(text, self.at, here, self.bare).map(|range| Entity { kind: EntityKind::Link, range })
+                }
                 _ => None,
             };
             if let Some(entity) = entity {
@@ -76,6 +91,17 @@ pub fn hashtags(text: &str) -> Vec<String> {
 /// Handles without `@`, as written, in order, repeated ones included.
 pub fn mentions(text: &str) -> Vec<String> {
     names(text, &entities(text), EntityKind::Mention).collect()
+}
+
+/// Bytes of the links that X would make, in order.
+pub fn links(text: &str) -> Vec<Range<usize>> {
+    let all = Entities { text, at: 0, bare: Bare::Any };
+    all.filter(|e| e.kind == EntityKind::Link).map(|e| e.range).collect()
+}
+
+/// Bytes of the cashtags (`$GOOG`), the sign included, in order.
+pub fn cashtags(text: &str) -> Vec<Range<usize>> {
+    links::cashtags(text)
 }
 
 /// The entities of one kind among those `found` in a text, without their sign.
@@ -110,7 +136,7 @@ pub fn without_tags(text: &str, tags: &[String]) -> String {
 /// Whether [`strip`] leaves anything of a text.
 pub fn has_words(text: &str) -> bool {
     let mut at = 0;
-    for entity in (Entities { text, at: 0 }) {
+    for entity in (Entities { text, at: 0, bare: Bare::Sure }) {
         if !text[at..entity.range.start].trim().is_empty() {
             return true;
         }
@@ -212,87 +238,6 @@ fn after_rt(before: &str) -> bool {
     rt.eq_ignore_ascii_case("rt") && !glued
 }
 
-/// Latin letters with accents: a handle that runs into one is no handle.
-fn is_accented(c: char) -> bool {
-    matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}' | '\u{253}' | '\u{254}' | '\u{256}'
-        | '\u{257}' | '\u{259}' | '\u{25b}' | '\u{263}' | '\u{268}' | '\u{26f}' | '\u{272}' | '\u{289}' | '\u{28b}'
-        | '\u{2bb}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}')
-}
-
-/// The link that holds the `.` or `:` at `here`; nothing before `floor` belongs to it.
-fn link(text: &str, floor: usize, here: usize) -> Option<Entity> {
-    if text[here..].starts_with("://") {
-        let scheme = ["https", "http"].into_iter().find(|s| ends_with_ignoring_case(&text[floor..here], s))?;
-        let start = here - scheme.len();
-        let host = here + 3;
-        let end = host + host_length(&text[host..])?;
-        return free_before_link(text, start)
-            .then(|| Entity { kind: EntityKind::Link, range: start..end + tail_length(text, end) });
-    }
-    if !text[here..].starts_with('.') {
-        return None;
-    }
-    // A bare domain: walk back over its first label, then read it from there.
-    let label = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let first: usize = text[floor..here].bytes().rev().take_while(|b| label(*b as char)).count();
-    let start = here - first;
-    if first == 0 || !free_before_link(text, start) {
-        return None;
-    }
-    let length = host_length(&text[start..])?;
-    let end = start + length;
-    let top = text[start..end].rsplit('.').next()?;
-    let path = text[end..].starts_with('/');
-    let known = COMMON_TOPS.iter().any(|t| t.eq_ignore_ascii_case(top));
-    // Two letters may be a country or a missing space ("done.in"): a path decides.
-    let country = top.len() == 2 && path;
-    (known || country).then(|| Entity { kind: EntityKind::Link, range: start..end + tail_length(text, end) })
-}
-
-/// Endings that make a bare domain a link without a path.
-const COMMON_TOPS: [&str; 9] = ["com", "org", "edu", "gov", "net", "info", "biz", "mil", "int"];
-
-fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
-    text.len().checked_sub(end.len()).and_then(|cut| text.get(cut..)).is_some_and(|t| t.eq_ignore_ascii_case(end))
-}
-
-/// A link may not be glued to a word, a sign or another address.
-fn free_before_link(text: &str, start: usize) -> bool {
-    let before = text[..start].chars().next_back();
-    before.is_none_or(|c| {
-        !c.is_ascii_alphanumeric() && !"@＠$#＃_-./".contains(c) && !('\u{202a}'..='\u{202e}').contains(&c)
-    })
-}
-
-/// Bytes of `label.label.top`, where the top has two or more letters and no digit; `None` if there is none.
-fn host_length(text: &str) -> Option<usize> {
-    let length = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(text.len());
-    let host = text[..length].trim_end_matches(['.', '-', '_']);
-    let (name, top) = host.rsplit_once('.')?;
-    // Letters of other scripts may follow an ASCII ending without a space.
-    let ascii = top.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let top = if ascii >= 2 && !top[ascii..].starts_with(|c: char| c.is_ascii()) { ascii } else { top.len() };
-    let valid = !name.is_empty() && !name.starts_with('.') && top >= 2 && !host[name.len() + 1..].contains(['-', '_']);
-    valid.then_some(name.len() + 1 + top)
-}
-
-/// Bytes of port, path, query and fragment after a host that ends at `end`, without closing punctuation.
-fn tail_length(text: &str, end: usize) -> usize {
-    let rest = &text[end..];
-    if !rest.starts_with(['/', '?', '#', ':']) {
-        return 0;
-    }
-    let part = |c: char| c.is_ascii_alphanumeric() || "!*';:=+,.$%[]~|&@-_#?()/".contains(c) || is_accented(c);
-    let length = rest.find(|c| !part(c)).unwrap_or(rest.len());
-    let mut tail =
-        rest[..length].trim_end_matches(['!', '*', '\'', ';', ':', ',', '.', '$', '%', '[', ']', '~', '|', '?', '(']);
-    // A closing bracket belongs to the link only if the link opened it.
-    while tail.ends_with(')') && tail.matches(')').count() > tail.matches('(').count() {
-        tail = tail[..tail.len() - 1].trim_end_matches(['.', ',', '!', '?', ';', ':']);
-    }
-    tail.len()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -336,12 +281,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_gives_ordered_ranges_on_character_borders(text in "([#@.:/a1 é＃＠\u{fe0f}]|https?://|\\PC){0,40}") {
+        fn any_text_gives_ordered_ranges_on_character_borders(text in "([#@.:/$()?a1 é＃＠\u{fe0f}]|https?://|t\\.co/|com|みんな|\\PC){0,40}") {
             let mut end = 0;
             for entity in entities(&text) {
                 prop_assert!(entity.range.start >= end && entity.range.end > entity.range.start);
                 prop_assert!(text.get(entity.range.clone()).is_some());
                 end = entity.range.end;
+            }
+            for range in links(&text).into_iter().chain(cashtags(&text)) {
+                prop_assert!(text.get(range).is_some_and(|t| !t.is_empty()));
             }
             prop_assert_eq!(has_words(&text), !strip(&text).is_empty());
         }
