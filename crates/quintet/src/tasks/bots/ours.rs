@@ -46,11 +46,13 @@ impl Ours {
         let (bots, groups, seed) = (train.bots(), train.campaigns(), settings.fitting.seed);
         let extractor = Extractor::fit(&settings.members, train, &settings.fitting);
         let features = extractor.features(train);
-        let kept = few_of_each(groups, settings.campaign);
+        let (all, few) = (few_of_each(groups, 0), few_of_each(groups, settings.campaign));
         let folds = folds::assign(groups, &bots, settings.folds.max(2), seed);
         let task = progress.task("ours", Some(settings.members.len() as u64), "members");
         let (mut fitted, mut answers) = (Vec::new(), Vec::new());
         for &member in &settings.members {
+            // To be near one account of a campaign is enough, whichever it is; the others learn from a few of them.
+            let kept = if member == Member::Neighbours { &all } else { &few };
             let fit = |chosen: &[usize]| Fitted::fit(member, &features, &bots, chosen, &settings.fitting, progress);
             let mut unseen = vec![0.0; train.len()];
             for fold in 0..settings.folds.max(2) {
@@ -62,7 +64,7 @@ impl Ours {
                 let odds = fit(&others)?.log_odds(&features, &held)?;
                 held.into_iter().zip(odds).for_each(|(i, o)| unseen[i] = o);
             }
-            fitted.push(fit(&kept)?);
+            fitted.push(fit(kept)?);
             answers.push(unseen);
             task.advance(1);
         }
