@@ -3,9 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, Cursor};
 use std::path::Path;
+use std::sync::Arc;
 
+use quintet_posts::dump::Dump;
 use quintet_posts::formats::{self, Notes, Record};
-use quintet_posts::input::{self, Batch, Records};
+use quintet_posts::input::{Batch, RecordSource, Records};
 use quintet_posts::progress::Silent;
 use quintet_posts::{ErrorKind, ImportOptions, extract};
 use sha2::{Digest, Sha256};
@@ -171,7 +173,7 @@ fn texts(bytes: &[u8]) -> u64 {
 }
 
 /// Reads records to the end; each is parsed by the format that knows it.
-fn drain(input: impl BufRead, hasher: &mut DefaultHasher) {
+fn drain(input: impl BufRead + Send, hasher: &mut DefaultHasher) {
     let mut records = Records::with_limit(input, 1 << 16);
     let mut batch = Batch::default();
     let mut total = 0;
@@ -200,10 +202,22 @@ fn records(bytes: &[u8]) -> u64 {
 
 fn packed(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if let Ok(input) = input::unpack(Cursor::new(bytes.to_vec()), Path::new("fuzz")) {
-        // What a few bytes unpack to must not fill the time.
-        drain(std::io::Read::take(input, 1 << 22), &mut hasher);
+    let dump = Dump::from_reader(Cursor::new(bytes.to_vec()), Path::new("fuzz"), &Arc::default());
+    let Ok(mut dump) = dump else { return hasher.finish() };
+    let mut members = 0;
+    loop {
+        match dump.next_member() {
+            // What a few bytes unpack to must not fill the time.
+            Ok(Some((_, content))) if members < 16 => drain(std::io::Read::take(content, 1 << 22), &mut hasher),
+            Ok(_) => break,
+            Err(error) => {
+                assert!(error.kind() == ErrorKind::Input, "{error}");
+                break;
+            }
+        }
+        members += 1;
     }
+    (members, dump.troubles.len().min(4)).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -245,7 +259,9 @@ fn rehash(bytes: &[u8]) -> Vec<u8> {
 
 fn car(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let Ok(input) = input::unpack(Cursor::new(rehash(bytes)), Path::new("fuzz")) else { return 0 };
+    let dump = Dump::from_reader(Cursor::new(rehash(bytes)), Path::new("fuzz"), &Arc::default());
+    let Ok(mut dump) = dump else { return 0 };
+    let Ok(Some((_, input))) = dump.next_member() else { return 0 };
     let Ok(format) = formats::by_name("bluesky") else { return 0 };
     let (mut notes, mut found, mut lines) = (Notes::default(), Vec::new(), 0);
     for line in input.split(b'\n').take(100_000) {

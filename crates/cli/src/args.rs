@@ -76,15 +76,31 @@ pub enum Verb {
 #[command(after_help = "Examples:
   quintet import dump.jsonl.gz --into corpus
   zstdcat stream.zst | quintet import - --into corpus
-  quintet import data/mvsa data/vmu --into union     (folders with posts, images/, splits.csv, labels.csv)")]
+  quintet import data/mvsa data/vmu --into union     (folders with posts, images/, splits.csv, labels.csv)
+  quintet import today.jsonl --into corpus --add     (what was deleted since leaves the corpus)
+  quintet import table.csv --fields map.toml --into corpus
+
+A field map says which column of a CSV or Parquet table is which field of a post; a field that is not named is taken from
+the column of its name:
+  id = \"tweet_id\"        # or \"(row)\": rows are numbered
+  text = \"body\"
+  created_at = \"date\"    # also lang, hashtags, mentions, images, reply_to, quote_of
+  author.id = \"user\"     # also author.handle, name, description, location, created_at, followers, following, posts,
+                         # listed, verified; place.id, name, type, country; geo.lat, geo.lon
+  time_format = \"%d.%m.%Y %H:%M\"   # where times are written in an unusual way
+  csv.delimiter = \";\"              # where it is not found out")]
 pub struct Import {
-    /// Files, folders, or - for standard input; plain, gzip or zstd, found out from the content.
+    /// Files, folders, or - for standard input; plain or packed (gzip, bzip2, zstd, ZIP, tar), found out from the content.
     #[arg(required = true, value_name = "FILES|FOLDERS")]
     pub inputs: Vec<PathBuf>,
     /// The corpus folder to write.
     #[arg(long, value_name = "CORPUS")]
     pub into: PathBuf,
-    /// Format of the posts: auto, native (JSON Lines of ours), x-v1 (X/Twitter API v1.1), bluesky, mastodon.
+    /// For CSV and Parquet tables: a TOML file that says which column is which field (see below).
+    #[arg(long, value_name = "MAP.toml")]
+    pub fields: Option<PathBuf>,
+    /// Format of the posts: auto, native (JSON Lines of ours), x-v1, x-v2, x-archive
+    /// (X/Twitter API v1.1, v2, personal archive), bluesky, mastodon.
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub format: String,
     /// What to do with image files beside the posts: copy them into the corpus, or link (keep their path).

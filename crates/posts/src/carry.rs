@@ -53,6 +53,8 @@ pub struct Carrier {
     images: Images,
     corpus: PathBuf,
     done: HashMap<(String, String), Option<String>>,
+    /// The ZIP file that images were last taken from.
+    zip: Option<(PathBuf, zip::ZipArchive<File>)>,
     /// What became of the files.
     pub carried: Carried,
 }
@@ -60,7 +62,7 @@ pub struct Carrier {
 impl Carrier {
     /// Carries into the corpus folder `corpus`.
     pub fn new(images: Images, corpus: &Path) -> Self {
-        Carrier { images, corpus: corpus.to_owned(), done: HashMap::new(), carried: Carried::default() }
+        Carrier { images, corpus: corpus.to_owned(), done: HashMap::new(), zip: None, carried: Carried::default() }
     }
 
     /// Brings the files of a post along and makes their paths those of the corpus.
@@ -70,7 +72,12 @@ impl Carrier {
     pub fn carry(&mut self, images: &mut Vec<ImageRef>, source: &Source) -> Result<()> {
         for image in images.iter_mut() {
             if let Some(path) = image.path.take() {
+                let missing = self.carried.missing;
                 image.path = self.file(path, source)?;
+                // Where there is an address, the image is still to be had.
+                if self.carried.missing > missing && image.url.is_some() {
+                    image.path = None;
+                }
             }
         }
         images.retain(|i| i.path.is_some() || i.url.is_some());
@@ -103,12 +110,17 @@ impl Carrier {
             inside.to_owned()
         };
         let to = Path::new("images").join(&source.name).join(to);
-        match looks_like_image(&from) {
+        let packed = source.archive.as_ref().and_then(|zip| self.in_zip(zip, path));
+        let looks = match &packed {
+            Some(bytes) => Some(is_image(bytes)),
+            None => looks_like_image(&from),
+        };
+        match looks {
             None => self.carried.missing += 1,
             Some(false) => self.carried.broken += 1,
             Some(true) => {
                 self.carried.taken += 1;
-                if self.images == Images::Link {
+                if self.images == Images::Link && packed.is_none() {
                     let whole = std::fs::canonicalize(&from).at(&from)?;
                     return Ok(Some(whole.to_string_lossy().into_owned()));
                 }
@@ -116,7 +128,7 @@ impl Carrier {
                 let folder = target.parent().unwrap_or(&self.corpus);
                 std::fs::create_dir_all(folder).at(folder)?;
                 // Read and written rather than `fs::copy`, which would carry a read-only mode into the corpus.
-                let bytes = std::fs::read(&from).at(&from)?;
+                let bytes = packed.map_or_else(|| std::fs::read(&from).at(&from), Ok)?;
                 match std::fs::read(&target) {
                     Ok(same) if same == bytes => {}
                     // An earlier import brought another file of this name.
@@ -129,7 +141,21 @@ impl Carrier {
     }
 }
 
+/// Longest image that is unpacked from a ZIP file.
+const MAX_IMAGE: u64 = 64 << 20;
+
 impl Carrier {
+    /// The bytes of an image within a ZIP file.
+    fn in_zip(&mut self, zip: &Path, path: &Path) -> Option<Vec<u8>> {
+        if self.zip.as_ref().is_none_or(|(open, _)| open != zip) {
+            self.zip = Some((zip.to_owned(), zip::ZipArchive::new(File::open(zip).ok()?).ok()?));
+        }
+        let (_, archive) = self.zip.as_mut()?;
+        let mut bytes = Vec::new();
+        archive.by_name(path.to_str()?).ok()?.take(MAX_IMAGE).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
     /// Writes an image beside the one whose name it has; its new name begins with a hash of its content.
     fn beside(&self, bytes: &[u8], to: &Path) -> Result<String> {
         let name = to.file_name().unwrap_or_default().to_string_lossy();
@@ -144,8 +170,13 @@ impl Carrier {
 fn looks_like_image(path: &Path) -> Option<bool> {
     let mut head = Vec::with_capacity(12);
     File::open(path).ok()?.take(12).read_to_end(&mut head).ok()?;
-    let webp = head.starts_with(b"RIFF") && head.ends_with(b"WEBP");
-    Some(webp || [&b"\xff\xd8\xff"[..], b"\x89PNG", b"GIF8"].iter().any(|magic| head.starts_with(magic)))
+    Some(is_image(&head))
+}
+
+/// Whether bytes begin like JPEG, PNG, GIF or WebP.
+fn is_image(bytes: &[u8]) -> bool {
+    let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    webp || [&b"\xff\xd8\xff"[..], b"\x89PNG", b"GIF8"].iter().any(|magic| bytes.starts_with(magic))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the inputs of an import hold: files of posts, and in a folder also images, parts and labels.
 //!
-//! A folder's files of posts are those whose content begins like JSON, in sorted order; sub-folders are read too,
+//! A folder's files of posts are those whose content begins like JSON, is an archive with such a file, or a table with
+//! the columns of posts (Parquet; CSV whose header fits the field map), in sorted order; sub-folders are read too,
 //! except `images/` and hidden ones, and a sub-folder with a `splits.csv` or `labels*.csv` of its own is a source of
 //! its own. `splits.csv` and `labels*.csv` name posts (`post_id`) or authors (`author_id`) in their first column.
 
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::corpus::{Label, Part};
-use super::input;
+use super::dump::{self, Dump};
+use super::owner;
 use super::post::Post;
+use super::table::{FieldMap, is_parquet};
 use crate::error::{AtPath, Error, Result};
 
 /// One input: a file, standard input or a folder.
@@ -25,6 +28,8 @@ pub struct Source {
     pub files: Vec<PathBuf>,
     /// The input was a folder, so files that turn out to hold no posts are passed over.
     pub folder: bool,
+    /// The input, if it is a ZIP file: images are looked for in it.
+    pub archive: Option<PathBuf>,
     /// Table of parts.
     pub splits: Option<PathBuf>,
     /// Tables of labels.
@@ -37,7 +42,7 @@ pub struct Source {
 ///
 /// # Errors
 /// If an input does not exist, a folder holds no posts or the folder is a corpus already.
-pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
+pub fn sources(inputs: &[PathBuf], map: &Arc<FieldMap>) -> Result<Vec<Source>> {
     let mut all = Vec::new();
     for input in inputs {
         if input == Path::new("-") {
@@ -45,17 +50,18 @@ pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
             all.push(Source { name: "stdin".into(), root: PathBuf::from("."), files, ..Source::default() });
         } else if input.is_dir() {
             let before = all.len();
-            read_folder(input, &mut all)?;
+            read_folder(input, map, &mut all)?;
             if all[before..].iter().all(|s| s.files.is_empty()) {
                 let what = "the folder holds no file of posts";
                 return Err(Error::input(what)
                     .at(input)
-                    .help("files of posts hold JSON, plain or packed with gzip or zstd"));
+                    .help("files of posts hold JSON or tables with a column for id and text, plain or packed (gzip, bzip2, zstd, zip, tar)"));
             }
         } else {
             std::fs::metadata(input).at(input)?;
             let root = input.parent().unwrap_or(Path::new(".")).to_owned();
-            all.push(Source { name: stem(input), root, files: vec![input.clone()], ..Source::default() });
+            let archive = owner::zip_at(input);
+            all.push(Source { name: stem(input), root, archive, files: vec![input.clone()], ..Source::default() });
         }
     }
     all.retain(|s| !s.files.is_empty());
@@ -66,7 +72,10 @@ pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
 /// A file's name without the endings of formats and packings.
 fn stem(path: &Path) -> String {
     let mut name = path.file_name().map_or_else(|| "posts".into(), |n| n.to_string_lossy().into_owned());
-    for ending in [".gz", ".zst", ".car", ".jsonl", ".ndjson", ".json", ".txt"] {
+    for ending in [
+        ".gz", ".tgz", ".bz2", ".zst", ".zip", ".tar", ".car", ".jsonl", ".ndjson", ".json", ".txt", ".csv", ".tsv",
+        ".parquet",
+    ] {
         if let Some(short) = name.strip_suffix(ending).filter(|s| !s.is_empty()) {
             name = short.to_owned();
         }
@@ -90,7 +99,7 @@ fn is_table(name: &str, what: &str) -> bool {
 }
 
 /// Adds the folder as a source, and those of its sub-folders that are sources of their own.
-fn read_folder(folder: &Path, all: &mut Vec<Source>) -> Result<()> {
+fn read_folder(folder: &Path, map: &Arc<FieldMap>, all: &mut Vec<Source>) -> Result<()> {
     if folder.join("corpus.json").is_file() {
         let what = "the folder is a corpus already, not a dump";
         return Err(Error::input(what).at(folder).help("pass it to the next command as it is"));
@@ -99,12 +108,12 @@ fn read_folder(folder: &Path, all: &mut Vec<Source>) -> Result<()> {
     let name = whole.file_name().map_or_else(|| "posts".into(), |n| n.to_string_lossy().into_owned());
     let mut source = Source { name, root: folder.to_owned(), folder: true, ..Source::default() };
     let mut own = Vec::new();
-    read_files(folder, &mut source, &mut own)?;
+    read_files(folder, map, &mut source, &mut own)?;
     all.push(source);
-    own.iter().try_for_each(|sub| read_folder(sub, all))
+    own.iter().try_for_each(|sub| read_folder(sub, map, all))
 }
 
-fn read_files(folder: &Path, source: &mut Source, own: &mut Vec<PathBuf>) -> Result<()> {
+fn read_files(folder: &Path, map: &Arc<FieldMap>, source: &mut Source, own: &mut Vec<PathBuf>) -> Result<()> {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
         .at(folder)?
         .map(|e| e.map(|e| e.path()))
@@ -120,12 +129,12 @@ fn read_files(folder: &Path, source: &mut Source, own: &mut Vec<PathBuf>) -> Res
             if name == "images" {
                 continue;
             }
-            if has_tables(&path)? { own.push(path) } else { read_files(&path, source, own)? }
+            if has_tables(&path)? { own.push(path) } else { read_files(&path, map, source, own)? }
         } else if name == "splits.csv" {
             source.splits = Some(path);
         } else if is_table(&name, "labels") {
             source.labels.push(path);
-        } else if holds_json(&path) {
+        } else if holds_posts(&path, map) {
             source.files.push(path);
         } else {
             source.unread.push(path);
@@ -140,19 +149,26 @@ fn has_tables(folder: &Path) -> Result<bool> {
     Ok(names.any(|n| is_table(&n, "splits") || is_table(&n, "labels")))
 }
 
-/// Whether the unpacked content begins with a bracket.
-fn holds_json(path: &Path) -> bool {
-    let Ok(mut reader) = input::open(path, Arc::default()) else { return false };
+/// Whether the unpacked content begins as posts do, or is an archive with a member that does.
+fn holds_posts(path: &Path, map: &Arc<FieldMap>) -> bool {
+    if is_parquet(path) {
+        return true;
+    }
+    let Ok(mut dump) = Dump::open(path, map, Arc::default()) else { return false };
+    let Ok(Some((name, mut content))) = dump.next_member() else { return false };
+    if !name.is_empty() {
+        return true;
+    }
     for _ in 0..16 {
-        let Ok(bytes) = reader.fill_buf() else { return false };
+        let Ok(bytes) = content.fill_buf() else { return false };
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-            Some(first) => return matches!(first, b'{' | b'['),
+            Some(_) => return dump::may_hold_posts(bytes, map),
             None if bytes.is_empty() => return false,
             None => {}
         }
         let length = bytes.len();
-        reader.consume(length);
+        content.consume(length);
     }
     false
 }
@@ -298,7 +314,7 @@ mod tests {
         write("images/d.json", "{}");
         write("other/e.json", "{}");
         write("other/labels.csv", "post_id,l\n");
-        let found = sources(&[folder.path().to_owned()]).unwrap();
+        let found = sources(&[folder.path().to_owned()], &Arc::default()).unwrap();
         let names = |s: &Source| {
             s.files.iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
         };

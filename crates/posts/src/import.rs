@@ -4,30 +4,31 @@
 //! does not depend on the number of threads. While a batch is parsed, the next one is read and the one before is taken
 //! in: no thread waits for the disk or for another's turn. Copies of a post are merged as [`super::merge`] describes.
 
+mod detect;
 mod existing;
 mod finish;
 mod parsed;
+mod take;
 
 use std::collections::HashSet;
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::Timestamp;
-
-use self::parsed::{Made, Parsed, fill, parse};
+use self::parsed::{Lines, fill, parse};
 use super::carry::{Carrier, Images};
 use super::corpus::{Corpus, Label, Part};
-use super::facts::{Facts, hash128};
-use super::folder::{self, Keyed, Source, Splits};
-use super::forgotten::{self, Order};
-use super::formats::{self, Format, Found, Notes, Record};
-use super::input::{self, Batch, Records};
-use super::merge::{Origin, Placed, Seen};
-use super::post::Post;
-use super::report::{FileReport, ImportReport, Rejected, SourceReport};
+use super::dump::{Dump, Member};
+use super::facts::hash128;
+use super::folder::{self, Source, Splits};
+use super::forgotten;
+use super::formats::{self, Format, Native, Notes};
+use super::input::{Batch, RecordSource, Records};
+use super::merge::Seen;
+use super::owner::Owner;
+use super::report::{FileReport, ImportReport, SourceReport};
 use super::summary::Tally;
+use super::table::{CsvRows, FieldMap, ParquetRows, is_parquet};
 use super::writer::CorpusWriter;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Task};
@@ -47,12 +48,9 @@ pub struct ImportOptions {
     pub replace: bool,
     /// The posts of an existing corpus stay, and the new ones join them.
     pub add: bool,
+    /// Which column of a table is which field of a post.
+    pub fields: Arc<FieldMap>,
 }
-
-/// Rejected lines kept with their reasons.
-const MAX_REJECTED: usize = 1000;
-/// Records looked at to find a file's format.
-const DETECT_RECORDS: usize = 100;
 
 /// Imports files and folders (`-`: standard input) into the corpus folder `into`.
 ///
@@ -69,7 +67,7 @@ pub fn import(
         None | Some("auto") => None,
         Some(name) => Some(formats::by_name(name)?),
     };
-    let sources = folder::sources(inputs)?;
+    let sources = folder::sources(inputs, &options.fields)?;
     let sizes = sources.iter().flat_map(|s| &s.files).map(|f| std::fs::metadata(f).map(|m| m.len()).ok());
     let total = sizes.sum::<Option<u64>>();
     let task = progress.task("import", total, "bytes");
@@ -140,6 +138,12 @@ struct Import<'a> {
     report: ImportReport,
 }
 
+/// How far a file has been read.
+struct Reading {
+    bytes: Arc<AtomicU64>,
+    shown: u64,
+}
+
 /// Labels that came with the posts.
 #[derive(Default)]
 struct Given {
@@ -160,6 +164,10 @@ impl Given {
 struct Current<'a> {
     number: u16,
     source: &'a Source,
+    /// Whose personal archive it is.
+    owner: Option<Owner>,
+    /// Format of the last file.
+    format: Option<&'static dyn Format>,
     splits: Option<Splits>,
     /// Ids of `splits` that a post had.
     matched: HashSet<String>,
@@ -169,7 +177,9 @@ struct Current<'a> {
 impl Import<'_> {
     fn source(&mut self, number: u16, source: &Source) -> Result<()> {
         let splits = source.splits.as_deref().map(Splits::read).transpose()?;
-        let mut current = Current { number, source, splits, matched: HashSet::new(), native: false };
+        let owner = Owner::of(source);
+        let mut current =
+            Current { number, source, owner, format: None, splits, matched: HashSet::new(), native: false };
         let unread = source.unread.iter().map(|p| p.display().to_string()).collect();
         self.report.sources.push(SourceReport { name: source.name.clone(), unread, ..SourceReport::default() });
         for path in &source.files {
@@ -184,18 +194,85 @@ impl Import<'_> {
 
     fn file(&mut self, current: &mut Current, path: &Path) -> Result<()> {
         let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-        let bytes = Arc::new(AtomicU64::new(0));
-        let mut records = Records::new(input::open(path, bytes.clone())?);
-        let mut batch = Batch::default();
-        let Some(format) = self.find_format(&mut records, &mut batch, path, current.source.folder)? else {
-            self.pass_over(name, &batch, records.failure());
+        let mut reading = Reading { bytes: Arc::default(), shown: 0 };
+        let mut file = FileReport { path: name, ..FileReport::default() };
+        if is_parquet(path) {
+            let mut rows = ParquetRows::open(path, self.options.fields.clone())?;
+            file.add_format("parquet", false);
+            let name = file.path.clone();
+            self.records(current, &mut file, &name, &Native, &mut rows, Batch::default(), &mut reading)?;
+            if let Some(source) = self.report.sources.last_mut() {
+                source.files.push(file);
+            }
+            return Ok(());
+        }
+        let mut dump = Dump::open(path, &self.options.fields, reading.bytes.clone())?;
+        while let Some((member, content)) = dump.next_member()? {
+            self.member(current, &mut file, &member, content, &mut reading)?;
+        }
+        for what in &dump.troubles {
+            let problem = format!("{}: {what}", file.path);
+            if self.options.strict {
+                return Err(Error::input(what.as_str()).at(path).help("without --strict what is whole is read"));
+            }
+            self.progress.note(&problem);
+            self.report.problems.push(problem);
+        }
+        if let Some(source) = self.report.sources.last_mut() {
+            source.unread.extend(dump.unread.iter().map(|member| format!("{}/{member}", file.path)));
+            if !file.format.is_empty() {
+                source.files.push(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a member of an archive, or a file that is none, whose name is empty.
+    fn member(
+        &mut self,
+        current: &mut Current,
+        file: &mut FileReport,
+        member: &str,
+        content: Member<'_>,
+        reading: &mut Reading,
+    ) -> Result<()> {
+        let name = if member.is_empty() { file.path.clone() } else { format!("{}/{member}", file.path) };
+        let mut content = content;
+        let among_others = current.source.folder || !member.is_empty();
+        if self.is_table(&mut content) {
+            let mut rows = CsvRows::new(content, self.options.fields.clone()).map_err(|e| e.at(Path::new(&name)))?;
+            file.add_format("csv", !member.is_empty());
+            return self.records(current, file, &name, &Native, &mut rows, Batch::default(), reading);
+        }
+        let mut records = Records::new(content);
+        let mut head = Batch::default();
+        let Some(format) = self.find_format(&mut records, &mut head, Path::new(&name), among_others, current.format)?
+        else {
+            self.pass_over(name, &head, among_others, records.failure());
             return Ok(());
         };
+        file.add_format(format.name(), !member.is_empty());
+        self.records(current, file, &name, format, &mut records, head, reading)
+    }
+
+    /// Takes in the records of a file or member, of which `batch` holds the first.
+    #[expect(clippy::too_many_arguments, reason = "what is read, where from and where it is accounted for")]
+    fn records(
+        &mut self,
+        current: &mut Current,
+        file: &mut FileReport,
+        name: &str,
+        format: &'static dyn Format,
+        records: &mut dyn RecordSource,
+        mut batch: Batch,
+        reading: &mut Reading,
+    ) -> Result<()> {
         current.native = format.name() == "native";
-        let mut file = FileReport { path: name, format: format.name().to_owned(), ..FileReport::default() };
-        fill(&mut batch, &mut records);
-        let (source, with_text) = (current.source.name.as_str(), self.compares_texts);
-        let mut shown = 0;
+        current.format = Some(format);
+        fill(&mut batch, records);
+        let owner = current.owner.clone();
+        let from = Lines { source: current.source.name.as_str(), owner: owner.as_ref() };
+        let (with_text, before) = (self.compares_texts, file.read);
         let (mut next, mut parsed) = (Batch::default(), Vec::new());
         while !batch.is_empty() || !parsed.is_empty() {
             if self.progress.interrupted() {
@@ -203,11 +280,11 @@ impl Import<'_> {
             }
             let before = std::mem::take(&mut parsed);
             let ((), (made, taken)) = rayon::join(
-                || fill(&mut next, &mut records),
+                || fill(&mut next, records),
                 || {
                     rayon::join(
-                        || parse(format, &batch, source, with_text),
-                        || self.take_all(current, &mut file, before),
+                        || parse(format, &batch, from, with_text),
+                        || self.take_all(current, file, name, before),
                     )
                 },
             );
@@ -215,188 +292,21 @@ impl Import<'_> {
             parsed = made;
             std::mem::swap(&mut batch, &mut next);
             next.clear();
-            let now = bytes.load(Ordering::Relaxed);
-            self.task.advance(now - std::mem::replace(&mut shown, now));
+            let now = reading.bytes.load(Ordering::Relaxed);
+            self.task.advance(now - std::mem::replace(&mut reading.shown, now));
         }
-        if file.read == 0 {
-            self.report.problems.push(format!("{} holds no records", file.path));
+        if file.read == before {
+            self.report.problems.push(format!("{name} holds no records"));
         }
         if let Some(failure) = records.failure() {
-            let problem = format!("{} breaks off after {} records: {failure}", file.path, file.read);
+            let problem = format!("{name} breaks off after {} records: {failure}", file.read - before);
             if self.options.strict {
-                return Err(Error::input(failure).at(path).help("without --strict what was read before it is kept"));
+                let help = "without --strict what was read before it is kept";
+                return Err(Error::input(failure).at(Path::new(name)).help(help));
             }
             self.progress.note(&problem);
             self.report.problems.push(problem);
         }
-        if let Some(source) = self.report.sources.last_mut() {
-            source.files.push(file);
-        }
         Ok(())
-    }
-
-    /// The format of a file from its first records, which end up in `head`; `None` for a file that holds no posts.
-    /// With a format given nothing is read.
-    fn find_format(
-        &self,
-        records: &mut Records<impl BufRead>,
-        head: &mut Batch,
-        path: &Path,
-        in_folder: bool,
-    ) -> Result<Option<&'static dyn Format>> {
-        if self.format.is_some() {
-            return Ok(self.format);
-        }
-        while head.len() < DETECT_RECORDS && records.read_into(head) {
-            let (_, text) = head.get(head.len() - 1);
-            let format = text.ok().and_then(|t| formats::parse(t).ok()).and_then(|o| formats::detect(&o));
-            if format.is_some() {
-                return Ok(format);
-            }
-        }
-        if head.is_empty() || in_folder {
-            return Ok(None);
-        }
-        let reason = (0..head.len()).find_map(|at| match head.get(at).1 {
-            Ok(text) => formats::parse(text).err(),
-            Err(reason) => Some(reason.to_owned()),
-        });
-        let because = reason.map_or(String::new(), |r| format!(" (the first trouble: {r})"));
-        let known: Vec<&str> = formats::ALL.iter().map(|f| f.name()).collect();
-        Err(Error::input(format!("no known format in its first {} records{because}", head.len()))
-            .at(path)
-            .help(format!("name it with --format; formats are {}", known.join(", "))))
-    }
-
-    /// Accounts for a file without posts.
-    fn pass_over(&mut self, name: String, head: &Batch, failure: Option<&str>) {
-        let what = if head.is_empty() { "holds no records" } else { "holds no posts of a known format; passed over" };
-        let because = failure.map_or(String::new(), |f| format!(" ({f})"));
-        self.report.problems.push(format!("{name} {what}{because}"));
-        if let Some(source) = self.report.sources.last_mut() {
-            source.unread.push(name);
-        }
-    }
-
-    fn take_all(&mut self, current: &mut Current, file: &mut FileReport, parsed: Vec<Parsed>) -> Result<()> {
-        for Parsed { records, notes } in parsed {
-            self.notes.merge(notes);
-            for made in records {
-                self.take(current, file, made)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, current: &mut Current, file: &mut FileReport, made: Made) -> Result<()> {
-        file.read += 1;
-        self.report.rows.read += 1;
-        match made.record {
-            Record::Post(found) => self.found(current, *found, &made.facts, &made.quoted)?,
-            Record::Delete(id) => self.order("delete", &Order::Post(id))?,
-            Record::ForgetAuthor(id) => self.order("account gone", &Order::Author(id))?,
-            Record::ScrubGeo { author, up_to } => self.order("scrub_geo", &Order::Geo { author, up_to })?,
-            Record::Message(kind) => self.message(&kind),
-            Record::Rejected(reason) => self.reject(file, made.line, reason)?,
-        }
-        Ok(())
-    }
-
-    fn order(&mut self, kind: &str, order: &Order) -> Result<()> {
-        self.message(kind);
-        self.forget(order)
-    }
-
-    /// Obeys an order, and keeps it for later imports.
-    fn forget(&mut self, order: &Order) -> Result<()> {
-        if self.seen.forget(order) {
-            self.report.forgotten += 1;
-            self.writer.forget(order)?;
-        }
-        Ok(())
-    }
-
-    fn message(&mut self, kind: &str) {
-        self.report.rows.messages += 1;
-        formats::count_name(&mut self.report.messages, kind, 1);
-    }
-
-    fn reject(&mut self, file: &mut FileReport, line: u64, reason: String) -> Result<()> {
-        if self.options.strict {
-            let help = "repair the line, or leave out --strict to lose only this line";
-            return Err(Error::input(reason).at_line(Path::new(&file.path), line).help(help));
-        }
-        file.rejected += 1;
-        self.report.rows.rejected += 1;
-        if self.report.rejected.len() < MAX_REJECTED {
-            self.report.rejected.push(Rejected { file: file.path.clone(), line, reason });
-        }
-        Ok(())
-    }
-
-    fn found(&mut self, current: &mut Current, found: Found, facts: &Facts, quoted: &[Facts]) -> Result<()> {
-        self.report.rows.reposts += u64::from(found.repost);
-        for id in found.replaces {
-            self.forget(&Order::Post(id))?;
-        }
-        found.labels.into_iter().for_each(|label| self.given.add(current.number, label));
-        let cut = |post: &Post| found.cut.contains(&post.id);
-        let is_cut = cut(&found.post);
-        match self.place(current, found.post, facts, (is_cut, found.edited))? {
-            Placed::New(_) => self.report.rows.imported += 1,
-            Placed::Merged(_) => self.report.rows.merged += 1,
-        }
-        for (post, facts) in found.quoted.into_iter().zip(quoted) {
-            let cut = cut(&post);
-            if let Placed::New(_) = self.place(current, post, facts, (cut, None))? {
-                self.report.rows.quoted += 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn place(
-        &mut self,
-        current: &mut Current,
-        mut post: Post,
-        facts: &Facts,
-        (cut, edited): (bool, Option<Timestamp>),
-    ) -> Result<Placed> {
-        let part = self.part_of(current, &post);
-        self.carrier.carry(&mut post.images, current.source)?;
-        let origin = Origin { source: current.number, name: &current.source.name, native: current.native, cut, edited };
-        let placed = self.seen.place(&mut post, facts, origin);
-        match placed {
-            Placed::New(_) => {
-                self.tally.add(&post, facts);
-                self.parts.push(part);
-                self.writer.push(post, part.or(self.options.rest))?;
-            }
-            Placed::Merged(row) => {
-                let known = &mut self.parts[row as usize];
-                match (*known, part) {
-                    (None, Some(_)) => {
-                        *known = part;
-                        self.parts_changed = true;
-                    }
-                    (Some(a), Some(b)) if a != b => self.parts_conflict += 1,
-                    _ => {}
-                }
-            }
-        }
-        Ok(placed)
-    }
-
-    fn part_of(&self, current: &mut Current, post: &Post) -> Option<Part> {
-        let splits = current.splits.as_ref()?;
-        let part = splits.part_of(post)?;
-        let id = match splits.keyed {
-            Keyed::Post => &post.id,
-            Keyed::Author => &post.author.as_ref()?.id,
-        };
-        if !current.matched.contains(id) {
-            current.matched.insert(id.clone());
-        }
-        Some(part)
     }
 }

@@ -1,76 +1,13 @@
-//! Opens what a dump comes in - plain, gzip, zstd, CAR, standard input - and cuts it into JSON texts, one a record.
+//! Cuts what a dump holds into JSON texts, one a record.
 //!
-//! What a file is follows from its first bytes, never from its name. Memory is bounded by the longest record
-//! ([`MAX_RECORD`]). JSON Lines, a JSON list of objects and pretty-printed objects one after another are all cut.
+//! Memory is bounded by the longest record ([`MAX_RECORD`]). JSON Lines, a JSON list of objects and pretty-printed objects
+//! one after another are all cut; so is the list that a file of a personal archive of X assigns to a variable.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::car;
-use crate::error::{AtPath, Error, Result};
 
 /// Longest record in bytes; a longer one is lost, with the reason. The longest real posts have some 30 kB.
 pub const MAX_RECORD: usize = 16 << 20;
-
-const BUFFER: usize = 1 << 18;
-/// First bytes that are at hand at once when the kind of a file is found out.
-const HEAD: u64 = 1 << 16;
-
-/// Counts the bytes that were read of a file as it lies on disk, for the progress bar.
-struct Counting<R> {
-    inner: R,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counting<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
-    }
-}
-
-/// Opens a file, or standard input where `path` is `-`, and unpacks it. `bytes` grows as the file is read.
-///
-/// # Errors
-/// If it cannot be opened or is packed in a way that is not known.
-pub fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>> {
-    let raw: Box<dyn Read + Send> =
-        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).at(path)?) };
-    unpack(Counting { inner: raw, bytes }, path)
-}
-
-/// Unpacks a stream by its first bytes; `path` only names it in errors.
-///
-/// # Errors
-/// As [`open`].
-pub fn unpack(mut raw: impl Read + Send + 'static, path: &Path) -> Result<Box<dyn BufRead + Send>> {
-    let mut head = Vec::new();
-    raw.by_ref().take(HEAD).read_to_end(&mut head).at(path)?;
-    let whole = BufReader::with_capacity(BUFFER, io::Cursor::new(head.clone()).chain(raw));
-    let refused = |what: &str, tool: &str| {
-        Err(Error::input(format!("{what} is not read yet"))
-            .at(path)
-            .help(format!("unpack it first, for example with `{tool}`")))
-    };
-    match head.as_slice() {
-        // More than one gzip member in a row is what appending writers and `cat` make.
-        [0x1f, 0x8b, ..] => Ok(Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(whole)))),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = zstd::Decoder::with_buffer(whole).at(path)?;
-            Ok(Box::new(BufReader::with_capacity(BUFFER, decoder)))
-        }
-        head if car::is_car(head) => Ok(Box::new(car::lines(whole))),
-        [b'B', b'Z', b'h', ..] => refused("bzip2", "bunzip2"),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => refused("xz", "unxz"),
-        [b'P', b'K', 3, 4, ..] => refused("a zip archive", "unzip"),
-        _ => Ok(Box::new(whole)),
-    }
-}
 
 /// Records in a row, their texts in one piece of memory.
 #[derive(Debug, Default)]
@@ -101,11 +38,29 @@ impl Batch {
         self.records.clear();
     }
 
+    /// Appends a record, or why it was lost.
+    pub(super) fn push(&mut self, line: u64, text: Result<Vec<u8>, String>) {
+        let start = self.text.len();
+        let range = text.map(|text| {
+            self.text.extend_from_slice(&text);
+            start..self.text.len()
+        });
+        self.records.push((line, range));
+    }
+
     /// The line a record begins on, from 1, and its JSON text, or why it was lost.
     pub fn get(&self, at: usize) -> (u64, Result<&[u8], &str>) {
         let (line, text) = &self.records[at];
         (*line, text.as_ref().map(|range| &self.text[range.clone()]).map_err(String::as_str))
     }
+}
+
+/// What gives records one after another.
+pub trait RecordSource: Send {
+    /// Appends the next record to `batch`; false at the end.
+    fn read_into(&mut self, batch: &mut Batch) -> bool;
+    /// Why the source broke off, if it did; what came before it stands.
+    fn failure(&self) -> Option<&str>;
 }
 
 /// How a file separates its records.
@@ -117,7 +72,7 @@ enum Layout {
     Values,
 }
 
-/// Cuts a stream into records. After the last one, [`Records::failure`] says whether the stream broke off.
+/// Cuts a stream into records. After the last one, [`RecordSource::failure`] says whether the stream broke off.
 pub struct Records<R> {
     input: R,
     layout: Option<Layout>,
@@ -137,11 +92,6 @@ impl<R: BufRead> Records<R> {
     /// Records of at most `limit` bytes.
     pub fn with_limit(input: R, limit: usize) -> Self {
         Records { input, layout: None, line: 1, failure: None, limit, in_collection: false }
-    }
-
-    /// Why the stream broke off, if it did; what came before it stands.
-    pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
     }
 
     /// The bytes at hand; empty at the end, and after a failure.
@@ -274,17 +224,14 @@ impl<R: BufRead> Records<R> {
         Some((line, self.whole(text, start, length)))
     }
 
-    /// Appends the next record to `batch`; false at the end.
-    pub fn read_into(&mut self, batch: &mut Batch) -> bool {
-        let start = batch.text.len();
-        let Some((line, whole)) = self.next_text(&mut batch.text) else { return false };
-        batch.records.push((line, whole.map(|()| start..batch.text.len())));
-        true
-    }
-
     /// Appends the text of the next record to `text`: the line it begins on, and why it was lost if it was.
     fn next_text(&mut self, text: &mut Vec<u8>) -> Option<(u64, Result<(), String>)> {
-        let first = self.skip_blank()?;
+        let mut first = self.skip_blank()?;
+        if self.layout.is_none() && self.fill().starts_with(b"window.YTD.") {
+            let name = self.fill().iter().take(256).position(|b| *b == b'=').map_or(0, |at| at + 1);
+            self.input.consume(name);
+            first = self.skip_blank()?;
+        }
         let layout = match self.layout {
             Some(layout) => layout,
             None => self.find_layout(first),
@@ -294,6 +241,19 @@ impl<R: BufRead> Records<R> {
             Layout::Lines => Some(self.next_line(text)),
             Layout::Values => self.next_value(text),
         }
+    }
+}
+
+impl<R: BufRead + Send> RecordSource for Records<R> {
+    fn read_into(&mut self, batch: &mut Batch) -> bool {
+        let start = batch.text.len();
+        let Some((line, whole)) = self.next_text(&mut batch.text) else { return false };
+        batch.records.push((line, whole.map(|()| start..batch.text.len())));
+        true
+    }
+
+    fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 }
 

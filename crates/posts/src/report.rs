@@ -84,13 +84,29 @@ pub struct SourceReport {
 pub struct FileReport {
     /// Path as given.
     pub path: String,
-    /// Format it was read in.
+    /// Format it was read in; several, joined by `+`, if the members of an archive differ.
     pub format: String,
+    /// Members with posts, if it is an archive.
+    pub members: u64,
     /// Records read.
     pub read: u64,
     /// Of those, rejected.
     pub rejected: u64,
 }
+
+impl FileReport {
+    /// Remembers a format that was met.
+    pub(super) fn add_format(&mut self, name: &str, member: bool) {
+        self.members += u64::from(member);
+        if !self.format.split('+').any(|known| known == name) {
+            let joined = if self.format.is_empty() { "" } else { "+" };
+            self.format += &format!("{joined}{name}");
+        }
+    }
+}
+
+/// Files shown one by one; of a folder with one file a post nobody reads the list.
+const SHOWN_FILES: usize = 12;
 
 /// A line that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -127,11 +143,20 @@ impl fmt::Display for ImportReport {
             writeln!(f, "reposts: {}; quoted posts added: {}; deleted on request: {}", r.reposts, r.quoted, r.deleted)?;
         }
         for source in &self.sources {
-            for file in &source.files {
-                writeln!(f, "- {} ({}): {} records", file.path, file.format, file.read)?;
+            for file in source.files.iter().take(SHOWN_FILES) {
+                let members = if file.members > 0 { format!(" in {} members", file.members) } else { String::new() };
+                writeln!(f, "- {} ({}): {} records{members}", file.path, file.format, file.read)?;
+            }
+            if source.files.len() > SHOWN_FILES {
+                let rest = &source.files[SHOWN_FILES..];
+                let read: u64 = rest.iter().map(|f| f.read).sum();
+                writeln!(f, "- {} further files: {read} records", rest.len())?;
             }
             if !source.unread.is_empty() {
-                writeln!(f, "- not read: {}", source.unread.join(", "))?;
+                let shown: Vec<&str> = source.unread.iter().take(SHOWN_FILES).map(String::as_str).collect();
+                let more = source.unread.len() - shown.len();
+                let more = if more > 0 { format!(", {more} more") } else { String::new() };
+                writeln!(f, "- not read: {}{more}", shown.join(", "))?;
             }
         }
         if !self.parts.is_empty() {
@@ -164,6 +189,12 @@ impl fmt::Display for ImportReport {
         if r.rejected > 10 {
             writeln!(f, "... {} rejected in all; --json lists the first {}", r.rejected, self.rejected.len())?;
         }
-        self.problems.iter().try_for_each(|p| writeln!(f, "note: {p}"))
+        for problem in self.problems.iter().take(20) {
+            writeln!(f, "note: {problem}")?;
+        }
+        if self.problems.len() > 20 {
+            writeln!(f, "... {} notes in all; --json lists them", self.problems.len())?;
+        }
+        Ok(())
     }
 }

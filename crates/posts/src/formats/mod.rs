@@ -5,7 +5,11 @@ mod fields;
 pub mod json;
 mod mastodon;
 mod native;
+mod x;
+mod x_archive;
 mod x_v1;
+mod x_v2;
+mod x_v2_notices;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +23,9 @@ use crate::error::{Error, Result};
 pub use bluesky::Bluesky;
 pub use mastodon::Mastodon;
 pub use native::Native;
+pub use x_archive::XArchive;
 pub use x_v1::XV1;
+pub use x_v2::XV2;
 
 /// What one object of a dump turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +138,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order they are tried.
-pub static ALL: [&dyn Format; 4] = [&Mastodon, &XV1, &Bluesky, &Native];
+pub static ALL: [&dyn Format; 6] = [&Mastodon, &XV2, &XV1, &XArchive, &Bluesky, &Native];
 
 /// The format that recognises an object.
 pub fn detect(object: &Object) -> Option<&'static dyn Format> {

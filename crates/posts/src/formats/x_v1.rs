@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::fields::{Fields, rfc3339};
 use super::json::{Json, Object};
 use super::native::each_once;
+use super::x::{is_everywhere, language, unescape};
 use super::{Format, Found, Notes, Record};
 use crate::extract;
 use crate::post::{Author, ImageRef, Mention, Place, Point, Post};
@@ -20,8 +21,16 @@ use crate::post::{Author, ImageRef, Mention, Place, Point, Post};
 pub struct XV1;
 
 /// Objects of a stream that are not posts; each has one field of this name.
-const MESSAGES: [&str; 12] = [
+const MESSAGES: [&str; 20] = [
     "delete",
+    "drop",
+    "undrop",
+    "user_delete",
+    "user_protect",
+    "user_suspend",
+    "user_undelete",
+    "user_unprotect",
+    "user_unsuspend",
     "scrub_geo",
     "limit",
     "status_withheld",
@@ -35,16 +44,14 @@ const MESSAGES: [&str; 12] = [
     "search_metadata",
 ];
 
-/// Notices of content that is withheld, and what they ask for.
-const WITHHELD: [(&str, &str, fn(String) -> Record); 2] = [
-    ("status_withheld", "status_withheld.", Record::Delete),
-    ("user_withheld", "user_withheld.", Record::ForgetAuthor),
-];
+/// Notices of accounts that must go.
+const AUTHOR_GOES: [&str; 4] = ["user_withheld", "user_delete", "user_suspend", "user_protect"];
 
 /// Fields of a tweet that are known, whether used or not, sorted; others are counted as ignored.
 #[rustfmt::skip]
-static FIELDS: [&str; 47] = [
-    "card", "contributors", "coordinates", "created_at", "current_user_retweet", "display_text_range", "entities",
+static FIELDS: [&str; 50] = [
+    "card", "contributors", "coordinates", "created_at", "current_user_retweet", "display_text_range", "edit_controls",
+    "edit_history", "edit_info", "entities",
     "extended_entities", "extended_tweet", "favorite_count", "favorited", "filter_level", "full_text", "geo", "id",
     "id_str", "in_reply_to_screen_name", "in_reply_to_status_id", "in_reply_to_status_id_str",
     "in_reply_to_user_id", "in_reply_to_user_id_str", "is_quote_status", "lang", "matching_rules", "metadata",
@@ -67,30 +74,47 @@ impl Format for XV1 {
         let has = |key| object.contains_key(key);
         let tweet = has("text") || has("full_text") || has("extended_tweet");
         (tweet && (has("id_str") || (has("id") && has("user"))))
-            || object.get("statuses").is_some_and(|s| s.as_list().is_some())
+            || list(object).is_some_and(|l| l.iter().all(|t| t.get("id_str").is_some() || t.get("text").is_some()))
+            || is_activity(object)
             || (object.len() == 1 && MESSAGES.iter().any(|m| has(m)))
     }
 
     fn read(&self, object: &Object, notes: &mut Notes, records: &mut Vec<Record>) {
-        match object.get("statuses").and_then(Json::as_list) {
-            Some([]) => records.push(Record::Message("statuses (none)".to_owned())),
+        match list(object) {
+            Some([]) => records.push(Record::Message("search answer (empty)".to_owned())),
             Some(tweets) => records.extend(tweets.iter().map(|t| element(t, notes))),
             None => records.push(record(object, notes)),
         }
     }
 }
 
+/// The tweets of an answer: of the search, or of the premium search.
+fn list<'a>(object: &'a Object<'a>) -> Option<&'a [Json<'a>]> {
+    let search = object.get("statuses").and_then(Json::as_list);
+    search.or_else(|| object.get("results").and_then(Json::as_list).filter(|_| !object.contains_key("text")))
+}
+
+/// Whether an object is in Gnip's Activity Streams format, the other one that the enterprise endpoints offered.
+fn is_activity(object: &Object) -> bool {
+    ["verb", "actor", "postedTime", "objectType"].iter().filter(|k| object.contains_key(k)).count() >= 3
+}
+
 fn element(value: &Json, notes: &mut Notes) -> Record {
     match value {
         Json::Object(object) => record(object, notes),
-        _ => Record::Rejected("an element of `statuses` is not an object".to_owned()),
+        _ => Record::Rejected("an element of the answer is not an object".to_owned()),
     }
 }
 
-fn record(object: &Object, notes: &mut Notes) -> Record {
+/// The record of a tweet or a message.
+pub(super) fn record(object: &Object, notes: &mut Notes) -> Record {
     let tweetlike = ["id", "id_str", "text", "full_text", "user"].iter().any(|k| object.contains_key(k));
     if !tweetlike {
         return message(object, notes);
+    }
+    if is_activity(object) {
+        let reason = "an Activity Streams (Gnip) object, which is not read; export in the original format instead";
+        return Record::Rejected(reason.to_owned());
     }
     for key in object.keys().filter(|k| FIELDS.binary_search(k).is_err()) {
         notes.ignored(key);
@@ -98,12 +122,16 @@ fn record(object: &Object, notes: &mut Notes) -> Record {
     let fields = Fields::new(object, "");
     let inner = fields.object("retweeted_status", notes);
     let used = inner.unwrap_or(object);
+    if let Some(order) = withheld(used) {
+        return order;
+    }
     let post = match tweet(used, notes) {
         Ok(post) => post,
         Err(reason) if inner.is_some() => return Record::Rejected(format!("retweeted_status: {reason}")),
         Err(reason) => return Record::Rejected(reason),
     };
     let mut found = Found { repost: inner.is_some(), ..Found::default() };
+    found.replaces = earlier_versions(used, &post.id);
     if is_cut(used) {
         found.cut.push(post.id.clone());
     }
@@ -121,6 +149,30 @@ fn record(object: &Object, notes: &mut Notes) -> Record {
     Record::Post(Box::new(Found { post, ..found }))
 }
 
+/// What a tweet that is withheld everywhere asks for. One that is withheld in some countries stays: X itself hands it
+/// out, and it asks for nothing of those elsewhere.
+fn withheld(object: &Object) -> Option<Record> {
+    let copyright = object.get("withheld_copyright").and_then(Json::as_bool) == Some(true);
+    let user = object.get("user").and_then(Json::as_object);
+    let id_of = |object: &Object| Fields::new(object, "").required_id(&["id_str", "id"]).ok().flatten();
+    if user.is_some_and(|u| is_everywhere(u.get("withheld_in_countries"))) {
+        return user.and_then(id_of).map(Record::ForgetAuthor);
+    }
+    (copyright || is_everywhere(object.get("withheld_in_countries"))).then(|| id_of(object).map(Record::Delete))?
+}
+
+/// Ids of the versions of an edited tweet that came before this one.
+fn earlier_versions(object: &Object, id: &str) -> Vec<String> {
+    let info = object.get("edit_info");
+    let all = object.get("edit_history").and_then(|h| h.get("edit_tweet_ids"));
+    let all = all.or_else(|| info?.get("initial")?.get("editTweetIds"));
+    let all = all.or_else(|| info?.get("edit")?.get("editControlInitial")?.get("editTweetIds"));
+    let all = all.and_then(Json::as_list).unwrap_or_default();
+    let ids: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
+    let end = ids.iter().position(|version| *version == id).unwrap_or(0);
+    ids[..end].iter().map(|version| (*version).to_owned()).collect()
+}
+
 /// Whether the text at hand ends early: marked so with no longer one beside it, or that of a retweet whose original
 /// did not come along.
 fn is_cut(object: &Object) -> bool {
@@ -136,7 +188,7 @@ fn is_cut(object: &Object) -> bool {
 /// An object that is no tweet: what it asks for, or its kind.
 fn message(object: &Object, notes: &mut Notes) -> Record {
     let fields = Fields::new(object, "");
-    if let Some(delete) = fields.object("delete", notes) {
+    if let Some(delete) = fields.object("delete", notes).or_else(|| fields.object("drop", notes)) {
         let status = Fields::new(delete, "delete.").object("status", notes);
         let id = status.and_then(|s| Fields::new(s, "delete.status.").id(&["id_str", "id"], notes));
         return id.map_or_else(|| Record::Rejected("a delete message without an id".to_owned()), Record::Delete);
@@ -150,12 +202,20 @@ fn message(object: &Object, notes: &mut Notes) -> Record {
         }
         return Record::Rejected("a scrub_geo message without user and post id".to_owned());
     }
+    let id_in = |key: &str, notes: &mut Notes| {
+        let notice = fields.object(key, notes)?;
+        Some(
+            Fields::new(notice, "")
+                .id(&["id_str", "id"], notes)
+                .ok_or_else(|| format!("a {key} message without an id")),
+        )
+    };
     // A notice tells whoever holds the data, whatever countries it names.
-    for (key, prefix, order) in WITHHELD {
-        if let Some(notice) = fields.object(key, notes) {
-            let id = Fields::new(notice, prefix).id(&["id_str", "id"], notes);
-            return id.map_or_else(|| Record::Rejected(format!("a {key} message without an id")), order);
-        }
+    if let Some(id) = id_in("status_withheld", notes) {
+        return id.map_or_else(Record::Rejected, Record::Delete);
+    }
+    if let Some(id) = AUTHOR_GOES.iter().find_map(|key| id_in(key, notes)) {
+        return id.map_or_else(Record::Rejected, Record::ForgetAuthor);
     }
     let known = MESSAGES.iter().find(|m| object.contains_key(m)).map(|m| (*m).to_owned());
     Record::Message(known.unwrap_or_else(|| match object.keys().min() {
@@ -188,7 +248,7 @@ fn tweet(object: &Object, notes: &mut Notes) -> Result<Post, String> {
     Ok(Post {
         id,
         created_at: created_at(fields, notes),
-        lang: fields.string("lang", notes).filter(|l| l != "und"),
+        lang: language(fields, notes),
         text: unescape(shown(text, container)),
         hashtags,
         mentions,
@@ -205,7 +265,7 @@ fn tweet(object: &Object, notes: &mut Notes) -> Result<Post, String> {
 /// The text without the link that X appended for media or a quote. Mentions before the range of a reply stay.
 fn shown<'a>(text: &'a str, container: Fields) -> &'a str {
     let range = container.get("display_text_range").and_then(Json::as_list);
-    let end = range.and_then(|r| r.get(1)?.as_u64()).and_then(|e| usize::try_from(e).ok());
+    let end = range.and_then(|r| number(r.get(1)?)).map(|e| e as usize);
     // The range counts code points of the text as escaped.
     let Some((cut, _)) = end.and_then(|end| text.char_indices().nth(end)) else { return text };
     let appended = text[cut..].split_whitespace().all(|w| w.starts_with("https://") || w.starts_with("http://"));
@@ -308,7 +368,12 @@ fn bounds(object: &Object, notes: &mut Notes) -> Option<[f64; 4]> {
 
 fn pair(value: &Json) -> Option<(f64, f64)> {
     let list = value.as_list()?;
-    Some((list.first()?.as_f64()?, list.get(1)?.as_f64()?))
+    Some((number(list.first()?)?, number(list.get(1)?)?))
+}
+
+/// A number; personal archives write them as text.
+fn number(value: &Json) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// `coordinates` is GeoJSON, [lon, lat]; the older `geo` is [lat, lon].
@@ -319,21 +384,6 @@ fn point(fields: Fields, notes: &mut Notes) -> Option<Point> {
     }
     let object = fields.object("geo", notes)?;
     fields.point("geo", of(object), notes)
-}
-
-/// Undoes the escapes that X puts into texts, once and in one pass.
-fn unescape(text: &str) -> String {
-    const ESCAPES: [(&str, char); 5] = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\'')];
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (length, c) = ESCAPES.iter().find(|(e, _)| rest.starts_with(e)).map_or((1, '&'), |(e, c)| (e.len(), *c));
-        out.push(c);
-        rest = &rest[length..];
-    }
-    out + rest
 }
 
 #[cfg(test)]

@@ -125,6 +125,22 @@ fn wrong_types_cost_the_field_and_are_counted() {
 }
 
 #[test]
+fn what_is_withheld_everywhere_goes_and_versions_replace_each_other() {
+    let tweet = |more: Value| {
+        let mut tweet = json!({"id_str": "4", "text": "x", "user": {"id_str": "9"}});
+        tweet.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tweet
+    };
+    assert_eq!(read_one(tweet(json!({"withheld_in_countries": ["XX"]}))).0, Record::Delete("4".into()));
+    assert_eq!(read_one(tweet(json!({"withheld_copyright": true}))).0, Record::Delete("4".into()));
+    let user = json!({"user": {"id": 9, "withheld_in_countries": ["XY"]}});
+    assert_eq!(read_one(tweet(user)).0, Record::ForgetAuthor("9".into()));
+    assert_eq!(found(tweet(json!({"withheld_in_countries": ["TR"], "withheld_copyright": false}))).0.post.id, "4");
+    let edited = tweet(json!({"edit_history": {"initial_tweet_id": "2", "edit_tweet_ids": ["2", "4", "5"]}}));
+    assert_eq!(found(edited).0.replaces, ["2"]);
+}
+
+#[test]
 fn messages_are_told_from_posts() {
     assert_eq!(read_one(json!({"delete": {"status": {"id": 4, "id_str": "4"}}})).0, Record::Delete("4".into()));
     assert_eq!(read_one(json!({"limit": {"track": 5}})).0, Record::Message("limit".into()));
@@ -146,4 +162,16 @@ fn messages_are_told_from_posts() {
 fn a_search_answer_holds_many_posts() {
     let answer = json!({"statuses": [{"id_str": "1", "text": "a"}, 5], "search_metadata": {}});
     assert!(matches!(&read(answer).0[..], [Record::Post(_), Record::Rejected(_)]));
+    let premium = json!({"results": [{"id_str": "1", "text": "a"}, {"id_str": "2", "text": "b"}], "next": "x"});
+    assert!(matches!(&read(premium).0[..], [Record::Post(_), Record::Post(_)]));
+    let empty = json!({"results": [], "requestParameters": {}});
+    assert_eq!(read_one(empty).0, Record::Message("search answer (empty)".into()));
+}
+
+#[test]
+fn an_activity_is_refused_with_the_way_out() {
+    let activity = json!({"id": "tag:search.twitter.com,2005:1", "objectType": "activity", "verb": "post", "body": "x",
+        "actor": {}, "postedTime": "2017-07-18T23:25:04.000Z"});
+    assert!(XV1.recognises(&formats::parse(activity.to_string().as_bytes()).unwrap()));
+    assert!(rejected(activity).contains("original format"));
 }
