@@ -310,7 +310,8 @@ fn stopping_loses_nothing_and_the_next_run_goes_on() {
     }
     // What was taken from each connection is there from its first post on, without a hole.
     let found = collected(folder.path());
-    let (one, two): (Vec<_>, Vec<_>) = found.into_iter().partition(|l| !l.contains("\"id\":\"1") || l.len() < post(1000).len());
+    let (one, two): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|l| !l.contains("\"id\":\"1") || l.len() < post(1000).len());
     assert_eq!(one, posts(0..one.len() as u64));
     assert_eq!(two, posts(1000..1000 + two.len() as u64));
 }

@@ -38,10 +38,11 @@ impl Address {
         if host.is_empty() {
             return Err(format!("`{text}` names no host"));
         }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| format!("`{text}` has no valid port"))?,
-            None if tls => 443,
-            None => 80,
+        let port = match (authority.port_u16(), authority.as_str().len() > authority.host().len()) {
+            (Some(port), _) => port,
+            (None, true) => return Err(format!("`{text}` has no valid port")),
+            (None, false) if tls => 443,
+            (None, false) => 80,
         };
         let path = uri.path_and_query().map_or("/", |p| p.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };

@@ -210,12 +210,12 @@ impl<W: Read> Body<W> {
     /// `Dropped` if the connection ends before the body or the bytes are not what the head says.
     pub fn read(&mut self, out: &mut Vec<u8>) -> Result<Step, Failure> {
         if self.is_over() {
-            return Ok(Step::End);
+            return self.end();
         }
         let mut bytes = std::mem::take(&mut self.ahead);
         if bytes.is_empty() {
             match self.wire.read(&mut self.buffer) {
-                Ok(0) if matches!(self.frame, Frame::Open) => return Ok(Step::End),
+                Ok(0) if matches!(self.frame, Frame::Open) => return self.end(),
                 Ok(0) => return Err(Failure::Dropped("the connection was cut".into())),
                 Ok(n) => bytes.extend_from_slice(&self.buffer[..n]),
                 Err(e) if is_idle(&e) => return Ok(Step::Idle),
@@ -237,6 +237,12 @@ impl<W: Read> Body<W> {
             None => out.append(&mut self.plain),
         }
         Ok(Step::Data)
+    }
+
+    fn end(&mut self) -> Result<Step, Failure> {
+        // What was packed must have been packed to its end.
+        self.unpack.take().map_or(Ok(()), |mut u| u.finish()).map_err(Failure::Dropped)?;
+        Ok(Step::End)
     }
 
     fn is_over(&self) -> bool {

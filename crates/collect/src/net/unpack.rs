@@ -25,6 +25,14 @@ impl Unpack {
         out.append(self.decoder.get_mut());
         taken.map_err(|e| format!("broken gzip: {e}"))
     }
+
+    /// Checks that what was taken is whole.
+    ///
+    /// # Errors
+    /// If more bytes were to come.
+    pub fn finish(&mut self) -> Result<(), String> {
+        self.decoder.try_finish().map_err(|e| format!("broken gzip: {e}"))
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +53,11 @@ mod tests {
             assert_eq!(out, b"first line\n", "step {step}");
             packed[first..].chunks(step).for_each(|piece| unpack.push(piece, &mut out).unwrap());
             assert_eq!(out, "first line\nsecond: gr\u{fc}n\n".as_bytes());
+            assert_eq!(unpack.finish(), Ok(()));
+            let mut cut = Unpack::default();
+            assert!(
+                step > packed.len() || cut.push(&packed[..step], &mut Vec::new()).is_err() || cut.finish().is_err()
+            );
         }
     }
 
