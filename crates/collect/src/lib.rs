@@ -9,6 +9,7 @@
 //! 5. [`store`]: raw files and the place to go on from, safe against a kill at any moment.
 //! 6. [`failure`] and [`backoff`]: what went wrong, and how long to wait.
 //! 7. [`run`]: all of it together; [`live`] and [`report`] tell the person.
+//! 8. [`images`]: the pictures that posts of a corpus refer to.
 //!
 //! ```no_run
 //! use quintet_collect::{CollectOptions, collect, sources::Jetstream};
@@ -30,6 +31,7 @@ pub mod backoff;
 pub mod failure;
 pub mod feeds;
 pub mod filter;
+pub mod images;
 pub mod live;
 pub mod net;
 pub mod recent;

@@ -29,7 +29,7 @@ fn cuts_within_lines_and_characters_cost_nothing() {
         begin(stream, "");
         match cuts.get(n) {
             // In pieces that split characters and the chunks' own lines, then cut off without an end.
-            Some(cut) => text.as_bytes()[..*cut].chunks(3).for_each(|piece| drop(chunk(stream, piece))),
+            Some(cut) => text.as_bytes()[..*cut].chunks(3).for_each(|piece| _ = chunk(stream, piece)),
             None => {
                 chunk(stream, text.as_bytes());
                 hold(stream);
@@ -166,7 +166,7 @@ fn packed_streams_arrive_line_by_line() {
             encoder.write_all(lines([id]).as_bytes()).unwrap();
             encoder.flush().unwrap();
             let packed = std::mem::take(encoder.get_mut());
-            packed.chunks(2).for_each(|piece| drop(chunk(stream, piece)));
+            packed.chunks(2).for_each(|piece| _ = chunk(stream, piece));
         }
         // The stream is open: nothing more comes, and the lines must be there all the same.
         hold(stream);
@@ -288,7 +288,7 @@ fn stopping_loses_nothing_and_the_next_run_goes_on() {
     let server = Server::start(|n, _, stream| {
         begin(stream, "");
         let first = n as u64 * 1000;
-        (first..first + 1000).for_each(|id| drop(chunk(stream, lines([id]).as_bytes())));
+        (first..first + 1000).for_each(|id| _ = chunk(stream, lines([id]).as_bytes()));
         hold(stream);
     });
     let folder = tempfile::tempdir().unwrap();
@@ -343,6 +343,7 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
         std::thread::sleep(Duration::from_millis(200));
         let listener = std::net::TcpListener::bind(address).unwrap();
         let mut stream: TcpStream = listener.accept().unwrap().0;
+        read_request(&mut stream);
         begin(&mut stream, "");
         chunk(&mut stream, lines([1]).as_bytes());
         hold(&mut stream);

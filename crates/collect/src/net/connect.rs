@@ -23,6 +23,8 @@ pub struct ConnectOptions {
     pub tick: Duration,
     /// Only machines of the public Internet are reached.
     pub public_only: bool,
+    /// Hosts, with the port where it is not the usual one, that are reached all the same.
+    pub except: Vec<String>,
     /// A file of certificates (PEM) to trust instead of those the machine trusts.
     pub trust: Option<std::path::PathBuf>,
 }
@@ -33,6 +35,7 @@ impl Default for ConnectOptions {
             deadline: Duration::from_secs(30),
             tick: Duration::from_millis(200),
             public_only: false,
+            except: Vec::new(),
             trust: None,
         }
     }
@@ -66,7 +69,8 @@ impl Connector {
     pub fn connect(&self, address: &Address, stop: Stop) -> Result<Wire, Failure> {
         let deadline = Instant::now() + self.options.deadline;
         let network = |e: io::Error| Failure::Network(format!("{}: {e}", address.authority()));
-        let machines = address.resolve(self.options.public_only).map_err(|e| match e {
+        let public_only = self.options.public_only && !self.options.except.contains(&address.authority());
+        let machines = address.resolve(public_only).map_err(|e| match e {
             Unreachable::NotFound(what) => Failure::Network(what),
             Unreachable::Private(what) => {
                 Failure::Refused { what, help: "private addresses are reached only where an option allows it".into() }

@@ -73,7 +73,8 @@ impl Drop for Server {
     }
 }
 
-fn read_request(stream: &mut TcpStream) -> String {
+/// Reads a request, head and body.
+pub fn read_request(stream: &mut TcpStream) -> String {
     let (mut text, mut byte) = (Vec::new(), [0]);
     while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n > 0) {
         text.push(byte[0]);
