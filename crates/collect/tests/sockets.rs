@@ -5,6 +5,8 @@
 mod common;
 
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
@@ -116,29 +118,29 @@ fn packed_messages_are_unpacked_with_the_dictionary() {
 
 #[test]
 fn pings_keep_a_quiet_socket_and_tell_a_dead_one() {
-    let server = sockets(|n, _, socket| {
+    let pings = Arc::new(AtomicU64::new(0));
+    let seen = pings.clone();
+    let server = sockets(move |n, _, socket| {
         socket.send(Message::text(event(n as u64))).unwrap();
         if n == 0 {
             // Open, but never reads: no ping is answered.
-            std::thread::sleep(Duration::from_secs(10));
+            std::thread::sleep(Duration::from_secs(30));
             return;
         }
-        let _ = socket.get_ref().set_read_timeout(Some(Duration::from_millis(900)));
+        // Without a word for longer than the stall time; reading answers the pings.
         while socket.read().is_ok_and(|m| m.is_ping()) {
-            if socket.get_ref().peer_addr().is_err() {
-                return;
+            if seen.fetch_add(1, Ordering::SeqCst) == 6 {
+                socket.send(Message::text(event(1000))).unwrap();
             }
         }
     });
     let folder = tempfile::tempdir().unwrap();
-    let options = CollectOptions {
-        stall: Some(Duration::from_millis(450)),
-        stop_after: Some(Duration::from_millis(2500)),
-        ..quick()
-    };
-    let report = collect(&jetstream(&server), &options, folder.path(), &Silent::default()).unwrap();
-    assert_eq!(report.run.connections, 2, "the first stalls, the second answers pings: {:?}", log(folder.path()));
-    assert_eq!(collected(folder.path()), events(0..=1));
+    let options = CollectOptions { stall: Some(Duration::from_millis(450)), ..quick() };
+    collect_with(&jetstream(&server), 3, folder.path(), &options);
+    assert!(pings.load(Ordering::SeqCst) >= 6, "a ping every 150 ms");
+    let found = collected(folder.path());
+    assert!(found.contains(&event(1000)) && found.contains(&event(0)), "{found:?}");
+    assert!(log(folder.path()).iter().any(|e| e["what"].as_str().is_some_and(|w| w.starts_with("stalled"))));
 }
 
 #[test]

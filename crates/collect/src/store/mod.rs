@@ -222,3 +222,7 @@ fn check_manifest(root: &Path, wished: Manifest) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
