@@ -112,7 +112,7 @@ fn pictures_are_checked_and_failures_stand_by_their_posts() {
         (5, "redirects"),
         (6, "private address"),
         (7, "private address"),
-        (8, "not http"),
+        (8, "not an address"),
         (9, "neither JPEG"),
         (10, "404"),
         (11, "cut"),
