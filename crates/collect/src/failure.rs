@@ -94,14 +94,17 @@ fn wait_asked(headers: &http::HeaderMap) -> Option<Duration> {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Dropped(what) | Failure::Network(what) | Failure::TooOld(what) => f.write_str(what),
-            Failure::Http { what, .. } | Failure::Limited { what, .. } | Failure::Refused { what, .. } => {
-                f.write_str(what)
-            }
-            Failure::Stopped => f.write_str("stopped"),
-        }
+        f.write_str(&printable(match self {
+            Failure::Dropped(what) | Failure::Network(what) | Failure::TooOld(what) => what,
+            Failure::Http { what, .. } | Failure::Limited { what, .. } | Failure::Refused { what, .. } => what,
+            Failure::Stopped => "stopped",
+        }))
     }
+}
+
+/// Text of a service as it may go to a terminal: without the characters that steer one, and not without end.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(1000).collect()
 }
 
 #[cfg(test)]
@@ -131,6 +134,11 @@ mod tests {
             assert_eq!(class(status), expected, "{status}");
         }
         assert_eq!(Failure::of_status(400, &headers(&[]), r#"{"error":"CursorTooOld"}"#).class(), "cursor_too_old");
+    }
+
+    #[test]
+    fn a_service_cannot_steer_the_terminal() {
+        assert_eq!(Failure::Dropped("gone \u{1b}[2J\u{7}now".into()).to_string(), "gone [2Jnow");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use quintet_posts::summary::components;
 use serde_json::json;
 
 use crate::backoff::{BackOff, Waits};
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::feeds::{Arrived, Feed};
 use crate::filter::Filter;
 use crate::live::Live;
@@ -334,7 +334,7 @@ impl Run<'_> {
             }
             Notice::Warning(what) => {
                 self.store.log.write(json!({"event": "warning", "what": what}))?;
-                self.progress.note(&format!("the service warns: {what}"));
+                self.progress.note(&format!("the service warns: {}", printable(&what)));
                 Ok(())
             }
             Notice::Disconnect(failure) => Err(failure.into()),
@@ -394,8 +394,8 @@ impl Run<'_> {
         self.store.log.write(json!({"event": "ended", "why": why}))?;
         let (rescued, missing) = (self.store.rescued, self.store.missing);
         let state = self.store.close()?;
-        if let Some(Failure::Refused { what, help }) = ended {
-            return Err(Error::input(what).help(help));
+        if let Some(Failure::Refused { what, help }) = &ended {
+            return Err(Error::input(printable(what)).help(help));
         }
         let mut total = Counts::default();
         state.days.values().for_each(|day| total.add(day));

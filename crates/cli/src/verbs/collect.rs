@@ -4,6 +4,7 @@ use std::path::Path;
 
 use quintet::posts::error::AtPath;
 use quintet::{Component, Error, Progress, Result};
+use quintet_collect::failure::printable;
 use quintet_collect::net::Connector;
 use quintet_collect::net::connect::ConnectOptions;
 use quintet_collect::sources;
@@ -124,7 +125,7 @@ fn rules(args: &XRules, common: &args::Common, talk: &Talk) -> Result<Exit> {
         None => rules.list().map(|rules| Changed { rules, ..Changed::default() }),
     };
     let done = done.map_err(|failure| match failure {
-        Failure::Refused { what, help } => Error::input(what).help(help),
+        Failure::Refused { what, help } => Error::input(printable(&what)).help(help),
         Failure::Stopped => Error::interrupted("stopped"),
         other => Error::input(other.to_string()).help("try again later"),
     })?;
