@@ -103,7 +103,7 @@ fn with_a_service_that_replays_there_is_neither_hole_nor_duplicate() {
         let mut n = from.div_ceil(APART) * APART;
         while socket.send(Message::text(event(n))).is_ok() {
             n += APART;
-            if n % (20 * APART) == 0 {
+            if n.is_multiple_of(20 * APART) {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }

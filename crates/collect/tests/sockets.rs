@@ -12,8 +12,10 @@ use std::time::Duration;
 use common::*;
 use quintet_collect::sources::mastodon::Transport;
 use quintet_collect::sources::{Jetstream, Mastodon};
+use quintet_collect::store::raw;
 use quintet_collect::{CollectOptions, collect};
 use quintet_posts::progress::Silent;
+use quintet_posts::{Corpus, ImportOptions};
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::{Message, WebSocket};
 
@@ -240,4 +242,35 @@ fn many_accounts_go_in_a_message() {
     let source = Jetstream { dids: (0..80).map(|n| format!("did:plc:{n}")).collect(), ..jetstream(&server) };
     collect_lines(&source, 1, folder.path());
     assert_eq!(collected(folder.path()), events(1..=1));
+}
+
+#[test]
+fn raw_files_import_and_deletes_are_honoured() {
+    let server = sockets(|_, _, socket| {
+        for second in 1..=5 {
+            socket.send(Message::text(event(second))).unwrap();
+        }
+        let delete = "{\"did\":\"did:plc:a\",\"time_us\":6000000,\"kind\":\"commit\",\"commit\":{\"rev\":\"r6\",\
+                      \"operation\":\"delete\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"k3\"}}";
+        socket.send(Message::text(delete)).unwrap();
+        listen(socket);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let stream = folder.path().join("stream");
+    let report = collect_lines(&jetstream(&server), 6, &stream);
+    assert_eq!((report.run.posts, report.run.deletes), (5, 1));
+    let corpus = folder.path().join("corpus");
+    let import = |into: &std::path::Path| {
+        quintet_posts::import(&[stream.join("raw")], &ImportOptions::default(), into, &Silent::default()).unwrap()
+    };
+    let report = import(&corpus);
+    assert_eq!((report.rows.imported, report.rows.deleted), (5, 1));
+    let ids: Vec<String> = Corpus::open(&corpus).unwrap().posts().unwrap().into_iter().map(|p| p.id).collect();
+    assert_eq!(ids, [1, 2, 4, 5].map(|n| format!("at://did:plc:a/app.bsky.feed.post/k{n}")));
+    // A file as a kill leaves it: what is whole in it can be imported before the next start too.
+    let (_, file) = raw::files(&stream).unwrap().pop().unwrap();
+    let length = std::fs::metadata(&file).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(length - 5).unwrap();
+    let report = import(&folder.path().join("torn"));
+    assert!(report.rows.imported >= 4 && report.problems.iter().any(|p| p.contains("breaks off")), "{report}");
 }

@@ -199,7 +199,7 @@ fn get_all(
         Ok(())
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.connections.max(1)).map(|_| scope.spawn(&worker)).collect();
+        let workers: Vec<_> = (0..options.connections.max(1)).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().try_for_each(|w| {
             w.join().map_err(|_| Error::internal("a thread that fetched images broke")).and_then(|r| r)
         })
