@@ -136,6 +136,8 @@ impl Source for Mastodon {
     }
 
     fn open(&self, opening: &Opening) -> Result<Box<dyn Feed>, Failure> {
+        // A mistyped stream is told before anybody is asked.
+        self.argument()?;
         let address = self.address(self.host(opening)?)?;
         let headers = authorization(self.token.as_deref(), &address)?;
         match self.transport {
