@@ -7,13 +7,13 @@ use clap::{Args, Parser, Subcommand};
 
 /// Learn one space for the text, image, hashtags, location and author of posts, and ask it questions.
 ///
-/// The way of the data: import -> check -> split -> features -> train -> embed -> search, eval.
+/// The way of the data: collect -> import -> check -> split -> features -> train -> embed -> search, eval.
 /// `quintet demo` shows all of it on a synthetic town in about a minute.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit status: 0 done; 1 the input is at fault or a check failed; 2 usage or configuration; 130 interrupted, state saved.
-Nothing leaves this machine: no command here uses the network."
+Nothing leaves this machine: only `collect` and `import --fetch-images` use the network, and they send no posts."
 )]
 pub struct Arguments {
     /// What every verb understands.
@@ -41,6 +41,9 @@ pub struct Common {
 /// One variant a verb; one file a verb in `verbs/`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Catch posts from a stream - X, Bluesky, Mastodon - into raw files for import. Uses the network.
+    #[cfg(feature = "collect")]
+    Collect(crate::collect_args::Collect),
     /// Read dumps of posts into a corpus folder.
     Import(Import),
     /// Say what is in a corpus and whether results from it would hold.
@@ -77,6 +80,8 @@ pub enum Verb {
   quintet import dump.jsonl.gz --into corpus
   zstdcat stream.zst | quintet import - --into corpus
   quintet import data/mvsa data/vmu --into union     (folders with posts, images/, splits.csv, labels.csv)
+  quintet import stream/raw --into corpus --fetch-images
+  quintet import --into corpus --fetch-images        (go on fetching; imports nothing)
   quintet import today.jsonl --into corpus --add     (what was deleted since leaves the corpus)
   quintet import table.csv --fields map.toml --into corpus
 
@@ -91,7 +96,9 @@ the column of its name:
   csv.delimiter = \";\"              # where it is not found out")]
 pub struct Import {
     /// Files, folders, or - for standard input; plain or packed (gzip, bzip2, zstd, ZIP, tar), found out from the content.
-    #[arg(required = true, value_name = "FILES|FOLDERS")]
+    #[arg(value_name = "FILES|FOLDERS")]
+    #[cfg_attr(feature = "collect", arg(required_unless_present = "fetch_images"))]
+    #[cfg_attr(not(feature = "collect"), arg(required = true))]
     pub inputs: Vec<PathBuf>,
     /// The corpus folder to write.
     #[arg(long, value_name = "CORPUS")]
@@ -119,6 +126,10 @@ pub struct Import {
     /// anew. Deletes and account removals met now take out posts that came earlier, and keep later ones out.
     #[arg(long)]
     pub add: bool,
+    /// Images by address.
+    #[cfg(feature = "collect")]
+    #[command(flatten)]
+    pub fetch: crate::collect_args::Fetch,
 }
 
 /// `quintet check`

@@ -1,6 +1,8 @@
 //! The `quintet` command: arguments as typed (`args.rs`), then one file a verb (`verbs/`).
 
 mod args;
+#[cfg(feature = "collect")]
+mod collect_args;
 mod exit;
 mod talk;
 mod verbs;
@@ -31,6 +33,8 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
     }
     let talk = Talk::new(common.quiet);
     match &arguments.verb {
+        #[cfg(feature = "collect")]
+        Verb::Collect(a) => verbs::collect::run(a, common, &talk),
         Verb::Import(a) => verbs::import::run(a, common, &talk),
         Verb::Check(a) => verbs::check::run(a, common, &talk),
         Verb::Split(a) => verbs::split::run(a, common),

@@ -1,6 +1,8 @@
 //! One file a verb: arguments as typed -> what the library wants -> the result on standard output.
 
 pub mod check;
+#[cfg(feature = "collect")]
+pub mod collect;
 pub mod demo;
 pub mod embed;
 pub mod features;
