@@ -102,7 +102,10 @@ impl Carrier {
         } else {
             inside.to_owned()
         };
-        let to = Path::new("images").join(&source.name).join(to);
+        // An export holds the images of a corpus, by source already.
+        let kept = source.alone && source.export.is_some() && path.starts_with("images");
+        let folder = if kept { PathBuf::from("images") } else { Path::new("images").join(&source.name) };
+        let to = folder.join(to);
         match looks_like_image(&from) {
             None => self.carried.missing += 1,
             Some(false) => self.carried.broken += 1,

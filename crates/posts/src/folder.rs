@@ -3,6 +3,8 @@
 //! A folder's files of posts are those whose content begins like JSON, in sorted order; sub-folders are read too,
 //! except `images/` and hidden ones, and a sub-folder with a `splits.csv` or `labels*.csv` of its own is a source of
 //! its own. `splits.csv` and `labels*.csv` name posts (`post_id`) or authors (`author_id`) in their first column.
+//! A folder that `quintet export` made says in `export.json` what its posts do not: that they are synthetic, how the
+//! parts were made.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::corpus::{Label, Part};
+use super::export::target::{ABOUT, About};
 use super::input;
 use super::post::Post;
 use crate::error::{AtPath, Error, Result};
@@ -31,6 +34,10 @@ pub struct Source {
     pub labels: Vec<PathBuf>,
     /// Files that were passed over.
     pub unread: Vec<PathBuf>,
+    /// The folder is an export of a corpus.
+    pub export: Option<About>,
+    /// It is imported alone, so its images keep their places.
+    pub alone: bool,
 }
 
 /// The sources that `inputs` name, in their order.
@@ -60,6 +67,9 @@ pub fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>> {
     }
     all.retain(|s| !s.files.is_empty());
     make_names_unique(&mut all);
+    if let [one] = &mut all[..] {
+        one.alone = true;
+    }
     Ok(all)
 }
 
@@ -125,6 +135,11 @@ fn read_files(folder: &Path, source: &mut Source, own: &mut Vec<PathBuf>) -> Res
             source.splits = Some(path);
         } else if is_table(&name, "labels") {
             source.labels.push(path);
+        } else if name == ABOUT && source.export.is_none() {
+            match About::read(&path)? {
+                Some(about) => source.export = Some(about),
+                None => source.files.push(path),
+            }
         } else if holds_json(&path) {
             source.files.push(path);
         } else {

@@ -402,6 +402,13 @@ impl Import<'_> {
         } else if let Some(part) = self.options.rest {
             self.writer.manifest_mut().split = Some(format!("all in {part}"));
         }
+        if sources.iter().any(|s| s.export.as_ref().is_some_and(|e| e.synthetic)) {
+            self.writer.manifest_mut().synthetic = true;
+        }
+        // Parts of an export taken as they are were made by the rule of its corpus.
+        if let ([Source { export: Some(export), splits: Some(_), .. }], None) = (sources, self.options.rest) {
+            self.writer.manifest_mut().split = export.split.clone();
+        }
         let corpus = self.writer.finish()?;
         for part in corpus.parts()?.into_values() {
             *self.report.parts.entry(part).or_default() += 1;
@@ -476,7 +483,9 @@ fn parse(format: &dyn Format, batch: &Batch, source: &str, with_text: bool) -> V
 fn made(line: u64, mut record: Record, source: &str, with_text: bool) -> Made {
     let (mut facts, mut quoted) = (Facts::default(), Vec::new());
     if let Record::Post(found) = &mut record {
-        source.clone_into(&mut found.post.source);
+        if found.post.source.is_empty() {
+            source.clone_into(&mut found.post.source);
+        }
         facts = Facts::of(&found.post, with_text);
         for post in &mut found.quoted {
             source.clone_into(&mut post.source);

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod embed;
+pub mod export;
 pub mod features;
 pub mod import;
 pub mod reproduce;
