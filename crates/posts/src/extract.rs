@@ -30,6 +30,13 @@ pub struct Entity {
     pub range: Range<usize>,
 }
 
+/// Whether a text ends as X ends one that it cuts: with an ellipsis, and perhaps links after it. People end texts so
+/// too, so this is for where nothing better is known.
+pub fn looks_cut(text: &str) -> bool {
+    let is_link = |word: &str| word.starts_with("https://") || word.starts_with("http://");
+    text.split_whitespace().rev().find(|word| !is_link(word)).is_some_and(|word| word.ends_with('\u{2026}'))
+}
+
 /// Entities in order of appearance, none overlapping another.
 pub fn entities(text: &str) -> Vec<Entity> {
     Entities { text, at: 0 }.collect()

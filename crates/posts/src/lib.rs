@@ -19,6 +19,7 @@ pub mod formats;
 pub mod import;
 pub mod input;
 pub mod merge;
+pub mod page;
 pub mod parquet;
 mod parquet_writer;
 pub mod post;
