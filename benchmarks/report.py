@@ -177,6 +177,7 @@ SECTIONS = {
     "step-published": lambda r: steps(r, "A training step of the published size"),
     "step-default": lambda r: steps(r, "A training step of the default size"),
     "gpu-published": gpu,
+    "gpu-default": gpu,
     "embed-published": embed,
     "words": words,
     "users": users,
