@@ -1,5 +1,4 @@
 //! The town's ceiling is one.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use quintet::posts::town::{TownOptions, generate};
 use quintet::posts::{Component, Corpus, Part};
