@@ -189,7 +189,7 @@ impl Dump {
                     self.number += 1;
                     self.open = true;
                     let (events, open) = (&mut self.events, &mut self.open);
-                    return Ok(Some((name, Member { events, open, piece: Vec::new(), at: 0 })));
+                    return Ok(Some((name, Member { events, open, piece: Vec::new(), at: 0, failed: None })));
                 }
                 Ok(Event::Data(_) | Event::End(_)) => {}
                 Ok(Event::Unread(name)) => self.unread.push(name),
@@ -212,6 +212,8 @@ pub struct Member<'a> {
     open: &'a mut bool,
     piece: Vec<u8>,
     at: usize,
+    /// Why it ended, if not whole: said again to everyone who asks.
+    failed: Option<(io::ErrorKind, String)>,
 }
 
 impl Read for Member<'_> {
@@ -229,13 +231,16 @@ impl BufRead for Member<'_> {
                 Ok(Event::Data(piece)) => (self.piece, self.at) = (piece, 0),
                 Ok(Event::End(result)) => {
                     *self.open = false;
-                    result?;
+                    self.failed = result.err().map(|e| (e.kind(), e.to_string()));
                 }
                 _ => {
                     *self.open = false;
-                    return Err(io::Error::other("the thread that unpacks the file has ended"));
+                    self.failed = Some((io::ErrorKind::Other, "the thread that unpacks the file has ended".to_owned()));
                 }
             }
+        }
+        if let Some((kind, what)) = self.failed.as_ref().filter(|_| self.at == self.piece.len()) {
+            return Err(io::Error::new(*kind, what.as_str()));
         }
         Ok(&self.piece[self.at..])
     }

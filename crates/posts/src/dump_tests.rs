@@ -156,6 +156,23 @@ fn a_damaged_archive_costs_what_is_damaged() {
     }
 }
 
+/// A disk that fails.
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("bad sector"))
+    }
+}
+
+/// A first look at the content once took the failure away, and the file seemed empty.
+#[test]
+fn a_failure_is_said_to_everyone_who_asks() {
+    let mut dump = Dump::from_reader(Failing, Path::new("disk"), &Arc::default()).unwrap();
+    let (_, mut content) = dump.next_member().unwrap().unwrap();
+    assert!((0..3).all(|_| content.fill_buf().is_err_and(|e| e.to_string() == "bad sector")));
+}
+
 #[test]
 fn a_member_that_nobody_reads_is_left_behind() {
     let members: Vec<(String, String)> = (0..30).map(|i| (format!("{i}.json"), "{}\n".repeat(200_000))).collect();
