@@ -1,7 +1,7 @@
 //! Opens a dump whatever it is packed in: plain, gzip, bzip2, zstd, ZIP, tar, or one inside another.
 //!
 //! What a file is follows from its first bytes, never from its name. A thread of its own opens and unpacks it and hands
-//! the bytes over, so that unpacking, parsing and storing go on at the same time; at most [`AHEAD`] pieces wait. A damaged
+//! the bytes over, so that unpacking, parsing and storing go on at the same time; at most `AHEAD` pieces wait. A damaged
 //! archive costs the members that are damaged: of a ZIP archive whose list of members is gone, those are read that stand
 //! whole in the file.
 
