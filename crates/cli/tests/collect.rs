@@ -73,7 +73,7 @@ fn a_stream_becomes_a_corpus_with_images() {
     let filtered = ["collect", "mastodon", "--server", &url, "--into", "images", "--posts", "1", "--require", "image"];
     let report = json(path, &filtered);
     assert_eq!((&report["run"]["kept"], &report["lines"]), (&1.into(), &1.into()), "{report:#}");
-    let table = quintet(path, &filtered[..7]).args(["--for", "1s"]).assert().failure();
+    let table = quintet(path, &filtered[..6]).args(["--for", "1s"]).assert().failure();
     let error = String::from_utf8(table.get_output().stderr.clone()).unwrap();
     assert!(error.contains("another collection"), "{error}");
 }

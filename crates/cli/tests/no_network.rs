@@ -11,7 +11,7 @@ mod common;
 
 /// The calls with which a program on Linux reaches another machine.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(feature = "collect")))]
-const CALLS: [&[u8]; 3] = [b"\0getaddrinfo\0", b"\0connect\0", b"\0sendto\0"];
+const CALLS: [&str; 3] = ["getaddrinfo", "connect", "sendto"];
 
 /// `cargo test -p quintet-cli --no-default-features --test no_network`
 #[test]
@@ -20,10 +20,13 @@ fn the_program_without_collection_cannot_connect() {
     let program = std::fs::read(assert_cmd::cargo::cargo_bin("quintet")).unwrap();
     // The names of the system calls a dynamically linked program imports stand in it, each between zero bytes;
     // `write` proves that they are found where they are.
-    let imports = |name: &[u8]| program.windows(name.len()).any(|window| window == name);
-    assert!(imports(b"\0write\0"), "the table of imported calls is not where this test looks");
+    let imports = |name: &str| {
+        let name = format!("\0{name}\0").into_bytes();
+        program.windows(name.len()).any(|window| window == name)
+    };
+    assert!(imports("write"), "the table of imported calls is not where this test looks");
     for call in CALLS {
-        assert!(!imports(call), "the program imports {}", String::from_utf8_lossy(call));
+        assert!(!imports(call), "the program imports {call}");
     }
 }
 
@@ -89,7 +92,8 @@ fn the_other_verbs_ask_for_no_socket() {
     for arguments in verbs {
         let (succeeded, calls) = traced(arguments, path).unwrap();
         assert!(succeeded, "{arguments:?} failed");
-        let calls: Vec<&str> = calls.lines().filter(|l| l.contains('(')).collect();
+        // A thread that ends during a call which is not watched leaves a line without a name.
+        let calls: Vec<&str> = calls.lines().filter(|l| l.contains('(') && !l.contains("???(")).collect();
         assert!(calls.is_empty(), "{arguments:?}: {calls:?}");
     }
     // The watch itself works: the verb whose purpose is the network is seen.

@@ -209,7 +209,8 @@ fn bad_input_says_what_and_where_and_the_way_out() {
     let setting = Options { settings: set(&[("deepgeo_bach", "3")]), ..Options::default() };
     assert!(error(&two, &good, &setting).contains("deepgeo_batch"));
     let members = Options { settings: set(&[("members", "stars")]), ..Options::default() };
-    assert!(error(&two, &good, &members).contains("gazetteer"));
+    let message = error(&two, &good, &members);
+    assert!(message.contains("`stars` is no member") && message.contains("profile"), "{message}");
 
     let nobody = CorpusWriter::create(&at("nobody"), false, true).and_then(|mut writer| {
         writer.push(Post { id: "1".into(), text: "a".into(), ..Post::default() }, Some(Part::Train))?;
