@@ -477,7 +477,7 @@ Without --data, only what runs on the synthetic town. Writes report.html, result
 
 Examples:
   quintet reproduce --data DATA --into paper
-  quintet reproduce --data DATA --into paper --only bots --only location --seeds 1
+  quintet reproduce --data DATA --into paper --only bots,location --seeds 1
   quintet reproduce --into paper --report-only       (draw the report anew)"
 )]
 pub struct Reproduce {
@@ -490,8 +490,8 @@ pub struct Reproduce {
     /// Seeds 1 to N for every run.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub seeds: u64,
-    /// Only runs with this in their name, such as retrieval-union, hashtags, ablations-town; may be given several times.
-    #[arg(long, value_name = "NAME")]
+    /// Only runs with one of these in their name, such as retrieval-union,hashtags,ablations-town.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Run nothing; draw the report from what is there.
     #[arg(long)]

@@ -13,7 +13,7 @@ fn quick(task: &str) -> Vec<&'static str> {
     let settings: &[&str] = match task {
         "hashtags" => &["co-attention.dim=16", "co-attention.attention=8", "co-attention.epochs=2"],
         "bots" => &["epochs=2", "folds=2", "maps=10", "posts=4"],
-        _ => &["deepgeo_epochs=1", "trees=10"],
+        _ => &["deepgeo.epochs=1", "trees=10"],
     };
     settings.iter().flat_map(|&setting| ["--set", setting]).collect()
 }
@@ -90,6 +90,16 @@ fn a_dump_is_predicted_without_a_corpus() {
     assert_eq!(rows(&path.join("out.jsonl"))[1]["id"], "b");
     json(path, &[&arguments[..], &["out.parquet"]].concat());
     assert!(error(path, &[&arguments[..], &["out.csv"]].concat(), 1).contains(".parquet"));
+
+    // Posts that name no author: a prediction for authors has no rows, by any method.
+    for method in ["ours", "botometer-lite"] {
+        json(path, &["fit", "bots", "town", "--model", "run", "--method", method, "--into", "bots.task"]);
+        let summary = json(
+            path,
+            &["predict", "bots", "dump.jsonl", "--model", "run", "--using", "bots.task", "--into", "b.jsonl"],
+        );
+        assert_eq!((&summary["unit"], &summary["rows"]), (&"author".into(), &0.into()), "{method}");
+    }
 }
 
 #[test]

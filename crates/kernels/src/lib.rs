@@ -12,8 +12,9 @@
 //! - [`rng`]: random numbers that depend on seed, stream and position only.
 //!
 //! Matrices are row-major `f32` slices. The results of every function are the same bits at any number of threads and on
-//! any processor (`rng` says where the platform's logarithm enters). Shapes that disagree are a bug of the caller and
-//! panic with a message that names them.
+//! any processor (`rng` says where the platform's logarithm enters), but for products in bfloat16 where there is AMX, which
+//! adds in another order ([`matmul::Precision`]). Shapes that disagree are a bug of the caller and panic with a message that
+//! names them.
 
 pub mod adam;
 pub mod attention;

@@ -15,6 +15,10 @@ pub fn write<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> Res
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let what = "this is no ordinary file, and nothing but a file is replaced";
+        return Err(Error::input(what).at(path).help("name a file"));
+    }
     fs::create_dir_all(folder).at(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".quintet-").suffix(".tmp");
@@ -66,6 +70,18 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_bytes(folder.path(), b"x").unwrap_err().to_string();
+        assert!(error.contains("no ordinary file"), "{error}");
+        let pipe = folder.path().join("socket");
+        let _listening = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        assert!(write_bytes(&pipe, b"x").unwrap_err().to_string().contains("no ordinary file"));
+        assert!(!fs::metadata(&pipe).unwrap().is_file());
     }
 
     /// Files were once readable by their owner only, whatever the umask.

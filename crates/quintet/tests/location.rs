@@ -83,7 +83,7 @@ fn error(corpus: &Corpus, model: &ModelFolder, options: &Options) -> String {
 #[test]
 fn districts_of_the_town_are_measured_by_every_method() {
     let corpus = Corpus::open(&trained().path().join("town")).expect("the town");
-    let settings = set(&[("deepgeo_epochs", "2"), ("trees", "20")]);
+    let settings = set(&[("deepgeo.epochs", "2"), ("trees", "20")]);
     let options = Options { settings, ..Options::default() };
     let report = Location.evaluate(&corpus, &model("all"), &options, &Silent::default()).expect("a report");
     assert!(report.synthetic && report.unit == Unit::Post);
@@ -106,7 +106,7 @@ fn what_is_fitted_predicts_the_same_from_its_file_for_every_row() {
         countries(&folder.path().join("c"), 96, &["uk", "us", "au"], |country| Some(format!("somewhere, {country}")));
     let model = model("all");
     for method in Location.methods() {
-        let settings = set(&[("deepgeo_epochs", "1"), ("trees", "10")]);
+        let settings = set(&[("deepgeo.epochs", "1"), ("trees", "10")]);
         let options = Options { settings, ..Options::default() };
         let saved = Location.fit(&corpus, &model, *method, &options, &Silent::default()).expect(method.name);
         let path = folder.path().join(method.name);
@@ -170,7 +170,7 @@ fn the_same_seed_gives_the_same_answers_at_any_thread_count() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let corpus = countries(&folder.path().join("c"), 60, &["uk", "us"], |_| None);
     let model = model("all");
-    let settings = set(&[("deepgeo_epochs", "1"), ("trees", "10"), ("author", "true")]);
+    let settings = set(&[("deepgeo.epochs", "1"), ("trees", "10"), ("author", "true")]);
     let options = Options { settings, ..Options::default() };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
@@ -206,8 +206,8 @@ fn bad_input_says_what_and_where_and_the_way_out() {
     assert!(error(&two, &good, &location).contains("what is to be predicted"));
     let test = Options { part: Part::Test, ..Options::default() };
     assert!(error(&two, &good, &test).contains("test part"));
-    let setting = Options { settings: set(&[("deepgeo_bach", "3")]), ..Options::default() };
-    assert!(error(&two, &good, &setting).contains("deepgeo_batch"));
+    let setting = Options { settings: set(&[("deepgeo.bach", "3")]), ..Options::default() };
+    assert!(error(&two, &good, &setting).contains("deepgeo.batch"));
     let members = Options { settings: set(&[("members", "stars")]), ..Options::default() };
     let message = error(&two, &good, &members);
     assert!(message.contains("`stars` is no member") && message.contains("profile"), "{message}");

@@ -114,6 +114,12 @@ pub fn predict(args: &Predict, common: &Common, talk: &Talk) -> Result<Exit> {
     };
     let predictions = task.predict(&corpus, &model, &saved, &options, talk)?;
     predictions.write(&args.into)?;
+    if predictions.rows.is_empty() && !corpus.is_empty() {
+        talk.note(&format!(
+            "none of the {} posts names its author, and this predicts for authors; fit with --by post where labels are of posts",
+            corpus.len()
+        ));
+    }
     let of = |status: &str| predictions.rows.iter().filter(|row| row.status == status).count();
     let (predicted, fallback, none) = (of("predicted"), of("fallback"), of("none"));
     print(

@@ -33,11 +33,14 @@ pub fn fit_with(table: &Table, bots: &[bool], options: &Options, seed: u64, prog
     }
 }
 
-/// P(bot) of each row.
+/// P(bot) of each row; none for an empty table.
 ///
 /// # Errors
 /// If the columns are not those of the fit.
 pub fn probabilities(forest: &Forest, table: &Table) -> Result<Vec<f64>> {
+    if table.values.is_empty() {
+        return Ok(Vec::new());
+    }
     let matrix = Matrix::new(&table.values, table.names.len()).map_err(internal)?;
     let all = forest.probabilities_of(&matrix).map_err(internal)?;
     Ok(all.chunks_exact(2).map(|p| p[1]).collect())

@@ -33,11 +33,11 @@ pub const SETTINGS: [&str; 12] = [
     "penalty",
     "folds",
     "trees",
-    "deepgeo_batch",
-    "deepgeo_epochs",
-    "deepgeo_patience",
-    "deepgeo_rate",
-    "deepgeo_restore",
+    "deepgeo.batch",
+    "deepgeo.epochs",
+    "deepgeo.patience",
+    "deepgeo.rate",
+    "deepgeo.restore",
 ];
 
 /// Settings of all methods.
@@ -74,11 +74,11 @@ impl Settings {
             },
             trees: options.at_least("trees", 100, 1)?,
             deepgeo: DeepgeoSettings {
-                batch: options.at_least("deepgeo_batch", deepgeo.batch, 1)?,
-                epochs: options.at_least("deepgeo_epochs", deepgeo.epochs, 1)?,
-                patience: options.at_least("deepgeo_patience", deepgeo.patience, 1)?,
-                rate: options.setting("deepgeo_rate", deepgeo.rate)?,
-                restore: options.setting("deepgeo_restore", deepgeo.restore)?,
+                batch: options.at_least("deepgeo.batch", deepgeo.batch, 1)?,
+                epochs: options.at_least("deepgeo.epochs", deepgeo.epochs, 1)?,
+                patience: options.at_least("deepgeo.patience", deepgeo.patience, 1)?,
+                rate: options.setting("deepgeo.rate", deepgeo.rate)?,
+                restore: options.setting("deepgeo.restore", deepgeo.restore)?,
                 seed,
                 ..deepgeo
             },

@@ -188,7 +188,7 @@ pub fn train(
         let mean = sum / posts.max(1) as f64;
         if !mean.is_finite() {
             return Err(Error::input(format!("Deepgeo's loss is not a number in epoch {epoch}"))
-                .help("lower its learning rate: --set deepgeo_rate=1e-4"));
+                .help("lower its learning rate: --set deepgeo.rate=1e-4"));
         }
         let now = score(trainer.network());
         curve.push(CurvePoint { epoch: epoch as f64, loss: mean, score: now.accuracy });
