@@ -50,6 +50,8 @@ pub enum Verb {
     Check(Check),
     /// Divide a corpus into train, dev and test.
     Split(Split),
+    /// Write posts for other programs: JSON Lines, a Parquet table, a folder for the Python package datasets.
+    Export(Export),
     /// Generate the synthetic town: posts with all five components and known ground truth.
     Town(Town),
     /// Fit word, user and place features on the training part and compute image features.
@@ -134,10 +136,76 @@ pub struct Import {
 
 /// `quintet check`
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status 1 when something would void a result, such as a post that is in two parts.")]
+#[command(after_help = "Exit status 1 when something would void a result, such as a post that is in two parts.
+
+Examples:
+  quintet check corpus
+  quintet check corpus --html corpus.html            (the same as one page with plots, for a browser or a phone)")]
 pub struct Check {
     /// The corpus folder.
     pub corpus: PathBuf,
+    /// Write the report as one self-contained page too (FILE.html; .md and .json are written as well).
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `quintet export`
+#[derive(Debug, Args)]
+#[command(after_help = "Filters hold together: a post must pass all that are given. Values of one filter are alternatives,
+but a post must have every component of --with.
+
+Examples:
+  quintet export corpus --into copy                        (a folder that imports again as the same corpus)
+  quintet export corpus --into posts.jsonl.zst             (one file; also .jsonl, .jsonl.gz)
+  quintet export corpus --into - --lang en | head          (lines on standard output)
+  quintet export corpus --into train.parquet --part train --columns id,text,lang,label_author_bot
+  quintet export corpus --into few --with text,image --sample 1000 --seed 7
+  quintet export corpus --into hub --format huggingface    (then: load_dataset(\"hub\"))
+
+Nothing is changed in the corpus. What is there is replaced only with --replace, and only by a whole export.")]
+pub struct Export {
+    /// The corpus folder.
+    pub corpus: PathBuf,
+    /// The file or folder to write, or - for JSON Lines on standard output.
+    #[arg(long, value_name = "FILE|FOLDER|-")]
+    pub into: PathBuf,
+    /// What to write: jsonl, parquet, huggingface [default: parquet for FILE.parquet, else jsonl].
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    /// Only posts of these parts; none stands for posts in no part.
+    #[arg(long, value_name = "train|dev|test|none", value_delimiter = ',')]
+    pub part: Vec<String>,
+    /// Only posts that have all of these components: text, image, hashtags, location, user.
+    #[arg(long, value_name = "COMPONENTS", value_delimiter = ',')]
+    pub with: Vec<String>,
+    /// Only posts by these accounts: ids or handles.
+    #[arg(long, value_name = "ACCOUNTS", value_delimiter = ',')]
+    pub author: Vec<String>,
+    /// Only posts in these languages, as the source names them; en stands for en-GB too.
+    #[arg(long, value_name = "LANGUAGES", value_delimiter = ',')]
+    pub lang: Vec<String>,
+    /// Only posts from this time on: a day (2020-03-04) or a time (2020-03-04T19:00:00Z); days begin in UTC.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only posts before this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Of what passes: so many posts (1000), or a share (10% or 0.1). A smaller sample is part of a larger one.
+    #[arg(long, value_name = "N|SHARE")]
+    pub sample: Option<String>,
+    /// Seed of the sample.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Only these columns of a table [default: all].
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+    /// What becomes of image files: copy (into the folder), link (name their absolute paths), embed (pack them into the
+    /// table), none [default: copy for a folder of lines, embed for huggingface, link for a single file].
+    #[arg(long, value_name = "copy|link|embed|none")]
+    pub images: Option<String>,
+    /// Replace the file or the earlier export that is there.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `quintet split`

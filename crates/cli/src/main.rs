@@ -38,6 +38,7 @@ fn run(arguments: &Arguments) -> quintet::Result<Exit> {
         Verb::Import(a) => verbs::import::run(a, common, &talk),
         Verb::Check(a) => verbs::check::run(a, common, &talk),
         Verb::Split(a) => verbs::split::run(a, common),
+        Verb::Export(a) => verbs::export::run(a, common, &talk),
         Verb::Town(a) => verbs::town::run(a, common, &talk),
         Verb::Features(a) => verbs::features::run(a, common, &talk),
         Verb::Train(a) => verbs::train::run(a, common, &talk),

@@ -109,7 +109,10 @@ impl Carrier {
         } else {
             inside.to_owned()
         };
-        let to = Path::new("images").join(&source.name).join(to);
+        // An export holds the images of a corpus, by source already.
+        let kept = source.alone && source.export.is_some() && path.starts_with("images");
+        let folder = if kept { PathBuf::from("images") } else { Path::new("images").join(&source.name) };
+        let to = folder.join(to);
         let packed = source.archive.as_ref().and_then(|zip| self.in_zip(zip, path));
         let looks = match &packed {
             Some(bytes) => Some(is_image(bytes)),

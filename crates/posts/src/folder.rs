@@ -4,6 +4,8 @@
 //! the columns of posts (Parquet; CSV whose header fits the field map), in sorted order; sub-folders are read too,
 //! except `images/` and hidden ones, and a sub-folder with a `splits.csv` or `labels*.csv` of its own is a source of
 //! its own. `splits.csv` and `labels*.csv` name posts (`post_id`) or authors (`author_id`) in their first column.
+//! A folder that `quintet export` made says in `export.json` what its posts do not: that they are synthetic, how the
+//! parts were made.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 
 use super::corpus::{Label, Part};
 use super::dump::{self, Dump};
+use super::export::target::{ABOUT, About};
 use super::owner;
 use super::post::Post;
 use super::table::{FieldMap, is_parquet};
@@ -36,6 +39,10 @@ pub struct Source {
     pub labels: Vec<PathBuf>,
     /// Files that were passed over.
     pub unread: Vec<PathBuf>,
+    /// The folder is an export of a corpus.
+    pub export: Option<About>,
+    /// It is imported alone, so its images keep their places.
+    pub alone: bool,
 }
 
 /// The sources that `inputs` name, in their order.
@@ -66,6 +73,9 @@ pub fn sources(inputs: &[PathBuf], map: &Arc<FieldMap>) -> Result<Vec<Source>> {
     }
     all.retain(|s| !s.files.is_empty());
     make_names_unique(&mut all);
+    if let [one] = &mut all[..] {
+        one.alone = true;
+    }
     Ok(all)
 }
 
@@ -134,6 +144,11 @@ fn read_files(folder: &Path, map: &Arc<FieldMap>, source: &mut Source, own: &mut
             source.splits = Some(path);
         } else if is_table(&name, "labels") {
             source.labels.push(path);
+        } else if name == ABOUT && source.export.is_none() {
+            match About::read(&path)? {
+                Some(about) => source.export = Some(about),
+                None => source.files.push(path),
+            }
         } else if holds_posts(&path, map) {
             source.files.push(path);
         } else {

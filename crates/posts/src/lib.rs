@@ -1,7 +1,8 @@
 //! "Here is a dump, give me posts": one file a format, Parquet, check, the synthetic town.
 //!
 //! A crate of its own, so that reading dumps neither waits for nor needs anything that learns. [`import()`] reads dumps into
-//! a [`Corpus`], [`town`] generates the synthetic one, [`check`] says what is in it, [`split`] divides it.
+//! a [`Corpus`], [`town`] generates the synthetic one, [`check`] says what is in it, [`split`] divides it,
+//! [`export`](export::export) writes posts for other programs.
 
 pub mod atomic;
 mod car;
@@ -9,8 +10,10 @@ pub mod carry;
 pub mod check;
 pub mod component;
 pub mod corpus;
+pub mod dictionary;
 pub mod dump;
 pub mod error;
+pub mod export;
 pub mod extract;
 pub mod facts;
 mod fill;

@@ -201,6 +201,11 @@ fn images(posts: &[Post]) -> ArrayRef {
     lists(posts.iter().map(|p| p.images.len()), items)
 }
 
+/// Column number `index` of [`schema`], made of posts.
+pub(super) fn column(index: usize, posts: &[Post]) -> ArrayRef {
+    COLUMNS[index](posts)
+}
+
 /// How each column of [`schema`] is made of posts, in its order.
 static COLUMNS: [fn(&[Post]) -> ArrayRef; 31] = [
     |posts| strings(posts, |p| Some(&p.id)),

@@ -32,7 +32,7 @@ fn new_table(folder: &Path) -> Result<PostWriter<BufWriter<File>>> {
 }
 
 /// Where the folder that holds `path` is.
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
@@ -200,7 +200,7 @@ fn put_row(table: &mut Option<csv::Writer<File>>, path: &Path, header: &[&str], 
 }
 
 /// Puts `staged` where `target` is; what stood there is set aside first and removed last.
-fn swap(staged: &Path, target: &Path) -> Result<()> {
+pub(super) fn swap(staged: &Path, target: &Path) -> Result<()> {
     let folder = parent(target);
     if !target.exists() {
         std::fs::rename(staged, target).at(target)?;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod collect;
 pub mod demo;
 pub mod embed;
+pub mod export;
 pub mod features;
 pub mod import;
 pub mod reproduce;

@@ -2,10 +2,11 @@
 //!
 //! `id, created_at?, lang?, text, hashtags?, mentions?, images?, author{id, handle?, name?, description?, location?,
 //! created_at?, followers?, following?, posts?, listed?, verified?}?, place{id, name?, type?, country?, bounds?}?,
-//! geo{lat, lon}?, reply_to?, quote_of?`
+//! geo{lat, lon}?, reply_to?, quote_of?, source?`
 //!
 //! Ids are strings, times RFC 3339, `bounds` is `[west, south, east, north]`. `images` are paths, addresses or objects
 //! {path, url, alt}; `mentions` are handles or objects {id, handle}. Absent hashtags and mentions are taken from the text.
+//! `source` is where the post came from first; absent, it is the file or folder. A post's JSON form is such an object.
 
 use super::fields::{Fields, rfc3339};
 use super::json::{Json, Object};
@@ -91,7 +92,7 @@ fn post(object: &Object, notes: &mut Notes) -> Result<Post, String> {
         geo: fields.object("geo", notes).and_then(|g| geo(g, notes)),
         reply_to: fields.id(&["reply_to"], notes),
         quote_of: fields.id(&["quote_of"], notes),
-        source: String::new(),
+        source: fields.string("source", notes).unwrap_or_default(),
     })
 }
 

@@ -23,6 +23,11 @@ impl Import<'_> {
                 .at(corpus.root())
                 .help("import into another folder"));
         }
+        if let Some(source) = sources.iter().find(|s| s.export.as_ref().is_some_and(|e| e.synthetic)) {
+            return Err(Error::input("these posts are synthetic; they are not mixed with real ones")
+                .at(&source.root)
+                .help("import them into another folder"));
+        }
         let mut names: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
         names.extend(
             corpus.manifest().sources.keys().map(String::as_str).filter(|n| !names.contains(n)).collect::<Vec<_>>(),

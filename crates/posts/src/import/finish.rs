@@ -38,12 +38,22 @@ impl Import<'_> {
                 self.seen.renamed()
             ));
         }
-        let rule = if sources.iter().any(|s| s.splits.is_some()) {
+        // Parts of an export taken as they are were made by the rule of its corpus.
+        let exported = match sources {
+            [Source { export: Some(export), splits: Some(_), .. }] if self.options.rest.is_none() => {
+                export.split.clone()
+            }
+            _ => None,
+        };
+        let rule = exported.or(if sources.iter().any(|s| s.splits.is_some()) {
             let rest = self.options.rest.map_or(String::new(), |part| format!("; rest: {part}"));
             Some(format!("from the sources' files{rest}"))
         } else {
             self.options.rest.map(|part| format!("all in {part}"))
-        };
+        });
+        if sources.iter().any(|s| s.export.as_ref().is_some_and(|e| e.synthetic)) {
+            self.writer.manifest_mut().synthetic = true;
+        }
         self.writer.manifest_mut().split = match (old.and_then(|c| c.manifest().split.clone()), rule) {
             (Some(before), Some(rule)) if before != rule => Some(format!("{before}; added posts {rule}")),
             (before, rule) => before.or(rule),

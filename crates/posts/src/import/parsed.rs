@@ -63,7 +63,9 @@ pub fn parse(format: &dyn Format, batch: &Batch, from: Lines, with_text: bool) -
 fn made(line: u64, mut record: Record, from: Lines, with_text: bool) -> Made {
     let (mut facts, mut quoted) = (Facts::default(), Vec::new());
     if let Record::Post(found) = &mut record {
-        from.source.clone_into(&mut found.post.source);
+        if found.post.source.is_empty() {
+            from.source.clone_into(&mut found.post.source);
+        }
         if let Some(owner) = from.owner {
             owner.adopt(&mut found.post);
         }
