@@ -151,7 +151,8 @@ pub struct Check {
 
 /// `quintet export`
 #[derive(Debug, Args)]
-#[command(after_help = "Filters hold together: a post must pass all that are given. Values of one filter are alternatives,
+#[command(
+    after_help = "Filters hold together: a post must pass all that are given. Values of one filter are alternatives,
 but a post must have every component of --with.
 
 Examples:
@@ -162,7 +163,8 @@ Examples:
   quintet export corpus --into few --with text,image --sample 1000 --seed 7
   quintet export corpus --into hub --format huggingface    (then: load_dataset(\"hub\"))
 
-Nothing is changed in the corpus. What is there is replaced only with --replace, and only by a whole export.")]
+Nothing is changed in the corpus. What is there is replaced only with --replace, and only by a whole export."
+)]
 pub struct Export {
     /// The corpus folder.
     pub corpus: PathBuf,

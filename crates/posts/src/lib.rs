@@ -24,6 +24,7 @@ pub mod import;
 pub mod input;
 pub mod merge;
 pub mod owner;
+pub mod page;
 pub mod parquet;
 mod parquet_writer;
 pub mod post;

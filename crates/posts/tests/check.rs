@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use quintet_posts::check::{CheckReport, Severity, Topic, check};
 use quintet_posts::progress::Silent;
 use quintet_posts::town::{TownOptions, generate};
-use quintet_posts::{Author, Corpus, CorpusWriter, ImageRef, Label, Part, Post};
+use quintet_posts::{Author, Corpus, CorpusWriter, ImageRef, Label, Part, Place, Post};
 
 /// Sentences that share no word.
 const TEXTS: [&str; 6] = [
@@ -155,6 +155,81 @@ fn absent_and_broken_images_are_warnings() {
     assert_eq!(found(&report), [(Severity::Warning, Topic::BadImages); 2]);
     assert_eq!((report.images.absent.files, report.images.unreadable.files), (1, 1));
 }
+
+#[test]
+fn a_download_that_broke_off_is_found() {
+    let mut posts = clean();
+    posts[1].0.images[0].path = Some("images/whole.jpg".into());
+    let report = checked(posts, RULE, |writer| {
+        let root = writer.root().join("images");
+        let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 3, (x * y) as u8]));
+        picture.save(root.join("0.png")).unwrap();
+        let bytes = std::fs::read(root.join("0.png")).unwrap();
+        std::fs::write(root.join("0.png"), &bytes[..bytes.len() / 2]).unwrap();
+        std::fs::write(root.join("whole.jpg"), JPEG).unwrap();
+    });
+    assert_eq!(found(&report), [(Severity::Warning, Topic::BadImages)]);
+    assert_eq!((report.images.cut.files, report.images.unreadable.files, report.images.absent.files), (1, 0, 0));
+    assert!(report.images.cut.examples[0].ends_with("0.png"));
+    let mut posts = clean();
+    posts[1].0.images[0].path = Some("images/cut.jpg".into());
+    let report = checked(posts, RULE, |writer| {
+        std::fs::write(writer.root().join("images/cut.jpg"), &JPEG[..JPEG.len() - 20]).unwrap();
+    });
+    assert_eq!((report.images.cut.files, report.images.unreadable.files), (1, 0));
+}
+
+#[test]
+fn days_tags_places_and_cut_texts_are_counted() {
+    let mut posts = clean();
+    for (i, (post, _)) in posts.iter_mut().enumerate() {
+        post.created_at = Some(Timestamp::UNIX_EPOCH + SignedDuration::from_hours([0, 5, 24, 25, 71, 72][i]));
+        post.hashtags = ["Cats", "cats", "dogs"].iter().take(i).map(|t| (*t).to_owned()).collect();
+        post.place = (i > 3).then(|| Place { id: format!("{}", i % 2), name: Some("Town".into()), ..Place::default() });
+    }
+    posts[2].0.text += "\u{2026} https://t.example/1";
+    let report = checked(posts, RULE, |_| {});
+    let pace = report.pace().unwrap();
+    assert_eq!((pace.span, pace.with_posts, pace.median, pace.most), (4, 4, 2, 2));
+    assert_eq!((pace.first.to_string(), pace.busiest.to_string()), ("1970-01-01".into(), "1970-01-01".into()));
+    assert_eq!(report.parts[1].days.values().copied().collect::<Vec<_>>(), [2]);
+    assert_eq!((report.tags.different, report.tags.once, report.tags.posts), (2, 0, 5));
+    assert_eq!((report.tags.top[0].name.as_str(), report.tags.top[0].posts), ("#cats", 5));
+    assert_eq!((report.places.different, report.places.once), (2, 2), "two places of one name are two");
+    assert_eq!(report.parts.iter().map(|p| p.truncated).collect::<Vec<_>>(), [0, 1, 0, 0]);
+    assert!(found(&report).contains(&(Severity::Warning, Topic::CutTexts)));
+}
+
+#[test]
+fn those_who_say_the_same_again_and_again_are_shown() {
+    let mut posts = clean();
+    for i in [1, 3, 4] {
+        posts[i].0.text = format!("win {i} brand new phones today, only here and only now");
+    }
+    posts[4].0.author = posts[3].0.author.clone();
+    let report = checked(posts, "file", |_| {});
+    let [group] = &report.near.largest[..] else { panic!("{:?}", report.near) };
+    assert_eq!((report.near.groups, report.near.posts, group.posts, group.authors), (1, 3, 3, 2));
+    assert_eq!((group.example.as_str(), group.text.starts_with("win 1 brand")), ("1", true));
+}
+
+#[test]
+fn the_page_says_what_the_text_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = town(&folder.path().join("c"), &TownOptions { posts: 400, ..TownOptions::default() });
+    assert!(report.bots.iter().all(|b| b.bots > 0 && b.bots < b.labelled) && !report.bots.is_empty(), "{report}");
+    let html = report.page().html();
+    assert!(html.contains("Synthetic posts") && html.matches("<svg class=\"plot\"").count() >= 7, "{html}");
+    for finding in &report.findings {
+        assert!(html.contains(&finding.message.replace('&', "&amp;").replace('"', "&quot;")), "{}", finding.message);
+    }
+    for name in report.tags.top.iter().chain(&report.places.top).take(5) {
+        assert!(report.to_string().contains(&name.name) && html.contains(&name.name), "{}", name.name);
+    }
+}
+
+/// A JPEG of 16x16 grey pixels.
+const JPEG: &[u8] = include_bytes!("fixtures/grey.jpg");
 
 fn town(into: &Path, options: &TownOptions) -> CheckReport {
     generate(options, into, &Silent::default()).unwrap();

@@ -113,7 +113,7 @@ pub fn demo(into: &Path, options: &DemoOptions, progress: &dyn Progress) -> Resu
         report: into.join("report.html"),
         seconds: 0.0,
     };
-    page::page(&report, &corpus, &ours, &vsepp)?.write(&report.report)?;
+    crate::report::write(&page::page(&report, &corpus, &ours, &vsepp)?, &report.report)?;
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)
 }

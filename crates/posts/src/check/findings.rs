@@ -15,6 +15,9 @@ const NEAR_TEXTS: f64 = 0.02;
 /// Share of posts with an absent or unreadable image from which a person should know.
 const BAD_IMAGES: f64 = 0.01;
 
+/// Share of posts with a cut text from which a person should know.
+const CUT_TEXTS: f64 = 0.01;
+
 /// Ids that `splits.csv` puts into two parts.
 pub fn contradicting_parts(corpus: &Corpus) -> Result<Vec<String>> {
     let path = corpus.root().join("splits.csv");
@@ -47,6 +50,7 @@ pub fn findings(report: &CheckReport, contradicting: &[String]) -> Vec<Finding> 
     found.time_order(report);
     found.labels(report);
     found.images(report);
+    found.cut_texts(report);
     let mut found = found.0;
     found.sort_by_key(|f| (f.severity, f.topic));
     found
@@ -155,11 +159,28 @@ impl Findings {
 
     fn images(&mut self, report: &CheckReport) {
         let with_image: usize = report.parts.iter().map(|p| p.components[crate::Component::Image]).sum();
-        for (bad, what) in [(&report.images.absent, "absent"), (&report.images.unreadable, "unreadable")] {
+        let images = &report.images;
+        let kinds = [(&images.absent, "absent"), (&images.unreadable, "unreadable"), (&images.cut, "cut off")];
+        for (bad, what) in kinds {
             if bad.posts as f64 > BAD_IMAGES * with_image as f64 {
                 let (files, posts, example) = (bad.files, bad.posts, bad.examples.join(", "));
                 self.warning(Topic::BadImages, format!("{files} image files of {posts} posts are {what}: {example}"));
             }
+        }
+    }
+
+    fn cut_texts(&mut self, report: &CheckReport) {
+        let with_text: usize = report.parts.iter().map(|p| p.components[crate::Component::Text]).sum();
+        let cut: usize = report.parts.iter().map(|p| p.truncated).sum();
+        if cut as f64 > CUT_TEXTS * with_text as f64 {
+            let share = 100.0 * cut as f64 / with_text.max(1) as f64;
+            self.warning(
+                Topic::CutTexts,
+                format!(
+                    "{cut} texts ({share:.1} %) end in an ellipsis, as texts do that were cut; dumps made with \
+                     tweet_mode=extended or by API v2 hold whole ones"
+                ),
+            );
         }
     }
 }

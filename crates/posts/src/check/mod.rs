@@ -1,10 +1,14 @@
 //! What a person wants to know about a corpus before training on it, and what would void a result.
 //!
-//! Counts per part, duplicates, overlap between parts, label balance, image files. A finding is `void` where a figure
+//! Counts per part, days, languages, tags and places, duplicates, overlap between parts, label balance, image files; as text
+//! (`Display`) or as a page ([`CheckReport::page`]). A finding is `void` where a figure
 //! measured on this corpus would say something other than it claims, `warning` where a person should look.
 
+mod bots;
+mod contents;
 mod findings;
 mod near;
+mod page;
 mod scan;
 mod table;
 mod words;
@@ -13,6 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use self::scan::{Scan, Traits, scan, slot};
@@ -20,6 +25,9 @@ use super::{Corpus, Part};
 use crate::component::PerComponent;
 use crate::error::Result;
 use crate::progress::Progress;
+
+pub use bots::BotShare;
+pub use contents::{Counted, Top};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,6 +63,8 @@ pub enum Topic {
     OneClass,
     /// Image files that are absent or cannot be read.
     BadImages,
+    /// Texts that were cut.
+    CutTexts,
 }
 
 /// Something found.
@@ -81,6 +91,10 @@ pub struct PartCounts {
     pub combinations: BTreeMap<String, usize>,
     /// Posts by language, as the source says.
     pub languages: BTreeMap<String, usize>,
+    /// Posts by day (UTC).
+    pub days: BTreeMap<Date, usize>,
+    /// Posts whose text ends as X ends one that it cuts: with an ellipsis, and perhaps links after it.
+    pub truncated: usize,
     /// Earliest time stamp.
     pub first: Option<Timestamp>,
     /// Latest time stamp.
@@ -100,6 +114,49 @@ pub struct Duplicates {
     pub short_texts: usize,
     /// Posts whose first image occurred before, by content.
     pub images: usize,
+}
+
+/// How posts are spread over the days (UTC).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pace {
+    /// First day with a post.
+    pub first: Date,
+    /// Last day with a post.
+    pub last: Date,
+    /// Days from the first to the last, both included.
+    pub span: usize,
+    /// Days with a post.
+    pub with_posts: usize,
+    /// Median of posts a day, over days with posts.
+    pub median: usize,
+    /// Posts of the busiest day.
+    pub most: usize,
+    /// The busiest day.
+    pub busiest: Date,
+}
+
+/// Posts that say nearly the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct NearGroups {
+    /// Groups of two posts or more.
+    pub groups: usize,
+    /// Posts in them.
+    pub posts: usize,
+    /// The largest, largest first.
+    pub largest: Vec<NearGroup>,
+}
+
+/// One group of posts that say nearly the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct NearGroup {
+    /// Posts.
+    pub posts: usize,
+    /// Different authors, as far as they are known.
+    pub authors: usize,
+    /// Id of its first post.
+    pub example: String,
+    /// The beginning of that post's text.
+    pub text: String,
 }
 
 /// What two parts share.
@@ -169,6 +226,8 @@ pub struct Images {
     pub absent: BadFiles,
     /// Files that don't start as an image.
     pub unreadable: BadFiles,
+    /// Files that start as an image and end before it does: downloads that broke off.
+    pub cut: BadFiles,
 }
 
 /// Everything found out about a corpus; `Display` prints it as aligned tables.
@@ -182,12 +241,20 @@ pub struct CheckReport {
     pub split: Option<String>,
     /// Counts of train, dev, test and of the posts in no part.
     pub parts: [PartCounts; 4],
+    /// Hashtags, in lower case.
+    pub tags: Top,
+    /// Places, by name.
+    pub places: Top,
     /// What occurs more than once.
     pub duplicates: Duplicates,
+    /// Posts that say nearly the same, in groups.
+    pub near: NearGroups,
     /// What parts share; pairs that share nothing are left out.
     pub overlaps: Vec<Overlap>,
     /// Label balance by part.
     pub labels: Vec<Balance>,
+    /// Share of bots by part, where that is labelled.
+    pub bots: Vec<BotShare>,
     /// Image files.
     pub images: Images,
     /// What a person must or should look at, worst first.
@@ -204,6 +271,33 @@ impl CheckReport {
     pub fn posts(&self) -> usize {
         self.parts.iter().map(|p| p.posts).sum()
     }
+
+    /// Names of posts by how often they occur in all parts together, most frequent first.
+    fn together(&self, of: impl Fn(&PartCounts) -> &BTreeMap<String, usize>) -> Vec<Counted> {
+        let mut all: BTreeMap<&String, usize> = BTreeMap::new();
+        for (name, n) in self.parts.iter().flat_map(of) {
+            *all.entry(name).or_default() += n;
+        }
+        let mut order: Vec<Counted> =
+            all.into_iter().map(|(name, posts)| Counted { name: name.clone(), posts }).collect();
+        order.sort_by(|a, b| b.posts.cmp(&a.posts).then_with(|| a.name.cmp(&b.name)));
+        order
+    }
+
+    /// How posts are spread over the days; `None` if no post has a time.
+    pub fn pace(&self) -> Option<Pace> {
+        let mut days: BTreeMap<Date, usize> = BTreeMap::new();
+        for (day, n) in self.parts.iter().flat_map(|p| &p.days) {
+            *days.entry(*day).or_default() += n;
+        }
+        let (first, last) = (*days.first_key_value()?.0, *days.last_key_value()?.0);
+        let span = usize::try_from(last.duration_since(first).as_hours() / 24).unwrap_or(0) + 1;
+        let mut counts: Vec<usize> = days.values().copied().collect();
+        counts.sort_unstable();
+        let (busiest, most) = days.iter().max_by_key(|(day, n)| (**n, std::cmp::Reverse(**day)))?;
+        let median = counts[counts.len() / 2];
+        Some(Pace { first, last, span, with_posts: days.len(), median, most: *most, busiest: *busiest })
+    }
 }
 
 /// Looks at every post, label and image file of `corpus`.
@@ -211,16 +305,22 @@ impl CheckReport {
 /// # Errors
 /// If a file of the corpus cannot be read, or the person stops the work. Broken images are findings, not errors.
 pub fn check(corpus: &Corpus, progress: &dyn Progress) -> Result<CheckReport> {
-    let scan = scan(corpus, progress)?;
+    let mut scan = scan(corpus, progress)?;
     let labels = balance(corpus, &scan)?;
+    let near = scan::near_groups(corpus, &scan.posts)?;
+    let (tags, places) = std::mem::take(&mut scan.contents).tops();
     let manifest = corpus.manifest();
     let mut report = CheckReport {
         name: manifest.name.clone(),
         synthetic: manifest.synthetic,
         split: manifest.split.clone(),
+        tags,
+        places,
         duplicates: duplicates(&scan),
+        near,
         overlaps: overlaps(&scan.posts),
         parts: scan.counts,
+        bots: bots::shares(&labels),
         labels,
         images: scan.images,
         findings: Vec::new(),

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
+use super::contents::Contents;
 use super::near::{Sketch, groups};
 use super::words::{SHORTEST, hash, words};
-use super::{Images, PartCounts};
+use super::{Images, NearGroup, NearGroups, PartCounts};
 use crate::component::PerComponent;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -35,6 +36,8 @@ pub struct Scan {
     pub posts: Vec<(Option<Part>, Traits)>,
     /// Counts of train, dev, test and of posts in no part.
     pub counts: [PartCounts; 4],
+    /// Hashtags and places.
+    pub contents: Contents,
     /// Posts with words too few to compare.
     pub short_texts: usize,
     /// Health of the image files.
@@ -56,6 +59,7 @@ pub fn scan(corpus: &Corpus, progress: &dyn Progress) -> Result<Scan> {
     let mut counts: [PartCounts; 4] = Default::default();
     let mut texts = Texts::default();
     let mut files = Files::default();
+    let mut contents = Contents::default();
     let mut short_texts = 0;
     let task = progress.task("posts", Some(corpus.len() as u64), "posts");
     for chunk in corpus.chunks(CHUNK)? {
@@ -77,6 +81,7 @@ pub fn scan(corpus: &Corpus, progress: &dyn Progress) -> Result<Scan> {
             }
             files.add(corpus, post, posts.len());
             count(&mut counts[slot(part)], post, has_text);
+            contents.add(&mut counts[slot(part)], post);
             posts.push((part, traits));
         }
         task.advance(chunk.len() as u64);
@@ -93,7 +98,7 @@ pub fn scan(corpus: &Corpus, progress: &dyn Progress) -> Result<Scan> {
         authors.dedup();
         count.authors = authors.len();
     }
-    Ok(Scan { posts, counts, short_texts, images })
+    Ok(Scan { posts, counts, contents, short_texts, images })
 }
 
 fn count(counts: &mut PartCounts, post: &Post, has_text: bool) {
@@ -116,6 +121,55 @@ fn count(counts: &mut PartCounts, post: &Post, has_text: bool) {
         counts.first = Some(counts.first.map_or(at, |first| first.min(at)));
         counts.last = Some(counts.last.map_or(at, |last| last.max(at)));
     }
+}
+
+/// Groups of near-duplicates shown.
+const GROUPS: usize = 10;
+/// Characters of a text shown.
+const EXCERPT: usize = 90;
+
+/// Groups of near-duplicates, the largest with an example each.
+pub fn near_groups(corpus: &Corpus, posts: &[(Option<Part>, Traits)]) -> Result<NearGroups> {
+    let mut of: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (row, (_, traits)) in posts.iter().enumerate().filter(|(_, (_, t))| t.near != 0) {
+        of.entry(traits.near).or_default().push(row);
+    }
+    of.retain(|_, rows| rows.len() > 1);
+    let (groups, in_groups) = (of.len(), of.values().map(Vec::len).sum());
+    let mut largest: Vec<Vec<usize>> = of.into_values().collect();
+    largest.sort_by_key(|rows| (std::cmp::Reverse(rows.len()), rows[0]));
+    largest.truncate(GROUPS);
+    let examples = excerpts(corpus, &largest.iter().map(|rows| rows[0]).collect::<Vec<_>>())?;
+    let group = |rows: Vec<usize>| {
+        let mut authors: Vec<u64> = rows.iter().map(|&row| posts[row].1.author).filter(|&a| a != 0).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        let (example, text) = examples.get(&rows[0]).cloned().unwrap_or_default();
+        NearGroup { posts: rows.len(), authors: authors.len(), example, text }
+    };
+    Ok(NearGroups { groups, posts: in_groups, largest: largest.into_iter().map(group).collect() })
+}
+
+/// Ids and beginnings of the texts of some rows.
+fn excerpts(corpus: &Corpus, rows: &[usize]) -> Result<HashMap<usize, (String, String)>> {
+    let mut found = HashMap::new();
+    let Some(last) = rows.iter().max() else { return Ok(found) };
+    let mut first = 0;
+    for chunk in corpus.chunks(CHUNK)? {
+        let chunk = chunk?;
+        for &row in rows.iter().filter(|r| (first..first + chunk.len()).contains(*r)) {
+            let post = &chunk[row - first];
+            let text = post.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let long = text.chars().count() > EXCERPT;
+            let text = if long { text.chars().take(EXCERPT).chain(['\u{2026}']).collect() } else { text };
+            found.insert(row, (post.id.clone(), text));
+        }
+        first += chunk.len();
+        if first > *last {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Distinct texts with their sketches.
@@ -179,6 +233,10 @@ impl Files {
                         of.iter().for_each(|&post| posts[post].1.image = key);
                         images.unreadable.add(path, of.len());
                     }
+                    Look::Cut(key) => {
+                        of.iter().for_each(|&post| posts[post].1.image = key);
+                        images.cut.add(path, of.len());
+                    }
                 }
             }
             task.advance(chunk.len() as u64);
@@ -192,13 +250,38 @@ enum Look {
     Fine(u64),
     Absent,
     Unreadable(u64),
+    Cut(u64),
 }
 
 fn look(path: &std::path::Path) -> Look {
     let Ok(bytes) = std::fs::read(path) else { return Look::Absent };
     let key = hash(&bytes);
-    if has_header(&bytes) { Look::Fine(key) } else { Look::Unreadable(key) }
+    match has_header(&bytes) {
+        false => Look::Unreadable(key),
+        true if is_whole(&bytes) => Look::Fine(key),
+        true => Look::Cut(key),
+    }
 }
+
+/// Whether an image file ends as its format wants, as far as that can be seen without decoding it.
+fn is_whole(bytes: &[u8]) -> bool {
+    // Some programs append bytes after the end of an image, which decoders pass over.
+    let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
+    let ends_in = |mark: &[u8]| memchr::memmem::rfind(tail, mark).is_some();
+    match image::guess_format(bytes) {
+        Ok(image::ImageFormat::Jpeg) => ends_in(b"\xff\xd9"),
+        Ok(image::ImageFormat::Png) => ends_in(b"IEND"),
+        Ok(image::ImageFormat::Gif) => bytes.iter().rfind(|b| **b != 0) == Some(&b';'),
+        Ok(image::ImageFormat::WebP) => {
+            let size = bytes.get(4..8).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            size.is_some_and(|size| bytes.len() as u64 >= u64::from(size) + 8)
+        }
+        _ => true,
+    }
+}
+
+/// Bytes at the end of a file in which the end of the image may stand.
+const TAIL: usize = 4096;
 
 /// Whether the file starts as an image of a format that can be decoded, with a size.
 fn has_header(bytes: &[u8]) -> bool {

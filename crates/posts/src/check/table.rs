@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{CheckReport, Severity, Topic};
+use super::{CheckReport, Counted, Pace, Severity, Top, Topic};
 use crate::Part;
 use crate::component::Component;
 
 /// Combinations, languages and label values shown; the rest is summed up.
 const SHOWN: usize = 8;
+/// Groups of near-duplicates shown.
+const SHOWN_GROUPS: usize = 5;
 
 /// Rows of cells with columns aligned: the first to the left, the others to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
@@ -39,13 +41,29 @@ fn frequent(values: &BTreeMap<String, usize>) -> String {
     text.join(", ")
 }
 
-fn part_name(part: Option<Part>) -> &'static str {
+/// The most frequent names on one line, and what they are the top of.
+fn listed(top: &Top) -> String {
+    let shown: Vec<String> = top.top.iter().take(SHOWN).map(|c| format!("{} {}", c.name, c.posts)).collect();
+    let colon = if shown.is_empty() { "" } else { ": " };
+    let (different, posts) = (top.different, top.posts);
+    format!("{different} different in {posts} posts, {} in one post only{colon}{}", top.once, shown.join(", "))
+}
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pace { first, last, span, with_posts, median, most, busiest } = self;
+        write!(f, "days (UTC): {first} to {last}, {with_posts} of {span} with posts; median {median} posts a day, ")?;
+        write!(f, "most {most} ({busiest})")
+    }
+}
+
+pub(super) fn part_name(part: Option<Part>) -> &'static str {
     part.map_or("no part", Part::name)
 }
 
 impl CheckReport {
-    fn counts(&self) -> String {
-        // Columns: parts that have posts.
+    /// What is counted by part, in rows; columns are the parts that have posts.
+    pub(super) fn count_rows(&self) -> Vec<Vec<String>> {
         let parts: Vec<usize> = (0..4).filter(|&i| self.parts[i].posts > 0).collect();
         let name = |&i: &usize| part_name(Part::ALL.get(i).copied()).to_owned();
         let mut rows = vec![std::iter::once(String::new()).chain(parts.iter().map(name)).collect::<Vec<_>>()];
@@ -60,25 +78,38 @@ impl CheckReport {
         }
         let time =
             |t: Option<jiff::Timestamp>| t.map_or("unknown".into(), |t| t.strftime("%Y-%m-%d %H:%M").to_string());
+        row("texts cut", &|p| p.truncated.to_string());
         row("first (UTC)", &|p| time(p.first));
         row("last (UTC)", &|p| time(p.last));
-        aligned(&rows)
+        rows
     }
 
     fn combinations(&self) -> String {
-        let mut all: BTreeMap<String, usize> = BTreeMap::new();
-        for part in &self.parts {
-            for (combination, n) in &part.combinations {
-                *all.entry(combination.clone()).or_default() += n;
-            }
-        }
-        let mut order: Vec<(String, usize)> = all.into_iter().collect();
-        order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let rows: Vec<Vec<String>> = order.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
-        aligned(&rows)
+        let order = self.together(|p| &p.combinations);
+        let share = |n: usize| format!("{:.0} %", 100.0 * n as f64 / self.posts().max(1) as f64);
+        let row = |c: &Counted| vec![c.name.clone(), c.posts.to_string(), share(c.posts)];
+        aligned(&order.iter().map(row).collect::<Vec<_>>())
     }
 
-    fn overlap_rows(&self) -> Vec<Vec<String>> {
+    /// What occurs more than once, and the health of image files, in rows.
+    pub(super) fn duplicate_rows(&self) -> Vec<Vec<String>> {
+        let d = &self.duplicates;
+        let counts = [
+            ("texts said before", d.texts),
+            ("texts nearly said before", d.near_texts),
+            ("texts too short to compare", d.short_texts),
+            ("images shown before", d.images),
+            ("ids used before", d.ids),
+            ("image files", self.images.files),
+            ("image files absent", self.images.absent.files),
+            ("image files unreadable", self.images.unreadable.files),
+            ("image files cut off", self.images.cut.files),
+            ("images known by address only", self.images.remote),
+        ];
+        counts.iter().map(|(name, n)| vec![(*name).to_owned(), n.to_string()]).collect()
+    }
+
+    pub(super) fn overlap_rows(&self) -> Vec<Vec<String>> {
         let what = |topic| match topic {
             Topic::SamePost => "posts",
             Topic::SharedAuthors => "authors",
@@ -111,29 +142,35 @@ impl fmt::Display for CheckReport {
             self.posts(),
             self.split.as_deref().unwrap_or("not made")
         )?;
-        writeln!(f, "{}", self.counts())?;
+        writeln!(f, "{}", aligned(&self.count_rows()))?;
         writeln!(f, "components together\n{}", self.combinations())?;
         for (i, part) in self.parts.iter().enumerate().filter(|(_, p)| p.posts > 0) {
             writeln!(f, "languages in {}: {}", part_name(Part::ALL.get(i).copied()), frequent(&part.languages))?;
+        }
+        if let Some(pace) = self.pace() {
+            writeln!(f, "{pace}")?;
+        }
+        for (what, top) in [("hashtags", &self.tags), ("places", &self.places)] {
+            writeln!(f, "{what}: {}", listed(top))?;
+        }
+        for bots in &self.bots {
+            let (kind, name, part) = (&bots.kind, &bots.name, part_name(bots.part));
+            let share = 100.0 * bots.bots as f64 / bots.labelled.max(1) as f64;
+            writeln!(f, "bots in {part}: {} of {} {kind}s ({share:.1} %) by label `{name}`", bots.bots, bots.labelled)?;
         }
         for balance in &self.labels {
             let (kind, name) = (&balance.kind, &balance.name);
             writeln!(f, "label `{name}` of {kind}s in {}: {}", part_name(balance.part), frequent(&balance.values))?;
         }
-        let d = &self.duplicates;
-        let counts = [
-            ("texts said before", d.texts),
-            ("texts nearly said before", d.near_texts),
-            ("texts too short to compare", d.short_texts),
-            ("images shown before", d.images),
-            ("ids used before", d.ids),
-            ("image files", self.images.files),
-            ("image files absent", self.images.absent.files),
-            ("image files unreadable", self.images.unreadable.files),
-            ("images known by address only", self.images.remote),
-        ];
-        let rows: Vec<Vec<String>> = counts.iter().map(|(name, n)| vec![(*name).to_owned(), n.to_string()]).collect();
-        writeln!(f, "\nduplicates and images\n{}", aligned(&rows))?;
+        writeln!(f, "\nduplicates and images\n{}", aligned(&self.duplicate_rows()))?;
+        if !self.near.largest.is_empty() {
+            writeln!(f, "said again and again ({} posts in {} groups)", self.near.posts, self.near.groups)?;
+            for group in self.near.largest.iter().take(SHOWN_GROUPS) {
+                let (posts, authors, id) = (group.posts, group.authors, &group.example);
+                writeln!(f, "  {posts} posts by {authors} authors, such as {id}: {}", group.text)?;
+            }
+            writeln!(f)?;
+        }
         if !self.overlaps.is_empty() {
             writeln!(f, "shared between parts\n{}", aligned(&self.overlap_rows()))?;
         }

@@ -15,6 +15,7 @@ use crate::posts::carry::Images;
 use crate::posts::town::{TownOptions, generate};
 use crate::posts::{Corpus, ImportOptions, Part, import};
 use crate::progress::Progress;
+use crate::report;
 use crate::tasks::retrieval::{self, RetrievalReport};
 use crate::tasks::{self, TaskReport};
 use crate::train::{self, ModelFolder};
@@ -141,7 +142,7 @@ pub fn reproduce(into: &Path, options: &ReproduceOptions, progress: &dyn Progres
     let outcomes = read_all(&results)?;
     let json = serde_json::to_vec_pretty(&outcomes).map_err(|e| Error::internal("no JSON of results").caused_by(e))?;
     atomic::write_bytes(&summary.results, &json)?;
-    page::page(&outcomes, &summary.missing).write(&summary.report)?;
+    report::write(&page::page(&outcomes, &summary.missing), &summary.report)?;
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(summary)
 }

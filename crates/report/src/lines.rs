@@ -23,6 +23,8 @@ pub struct LinePlot {
     y: String,
     series: Vec<Series>,
     from_zero: bool,
+    /// Named places of the level axis; none: round numbers.
+    ticks: Vec<(f64, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,7 +36,14 @@ struct Series {
 impl LinePlot {
     /// An empty plot with the names (and units) of its axes.
     pub fn new(title: impl Into<String>, x: impl Into<String>, y: impl Into<String>) -> LinePlot {
-        LinePlot { title: title.into(), x: x.into(), y: y.into(), series: Vec::new(), from_zero: false }
+        LinePlot {
+            title: title.into(),
+            x: x.into(),
+            y: y.into(),
+            series: Vec::new(),
+            from_zero: false,
+            ticks: Vec::new(),
+        }
     }
 
     /// Adds a line through `points` (x, y), in order of x. Points that are not finite leave a gap.
@@ -48,6 +57,13 @@ impl LinePlot {
     #[must_use]
     pub fn from_zero(mut self) -> LinePlot {
         self.from_zero = true;
+        self
+    }
+
+    /// Names places of the level axis, such as days, instead of writing round numbers.
+    #[must_use]
+    pub fn ticks<S: Into<String>>(mut self, ticks: impl IntoIterator<Item = (f64, S)>) -> LinePlot {
+        self.ticks = ticks.into_iter().map(|(at, name)| (at, name.into())).collect();
         self
     }
 
@@ -81,10 +97,17 @@ impl LinePlot {
             out.push_str(&format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/>"));
             out.push_str(&text(LEFT - 6.0, at + 3.5, "end", &label));
         }
-        for (value, label) in x.ticks(6) {
+        let named = !self.ticks.is_empty();
+        for (value, label) in if named { self.ticks.clone() } else { x.ticks(6) } {
             let at = x.at(value);
+            // Names are longer than numbers: the outer ones stay within the drawing.
+            let anchor = match at {
+                at if named && at < LEFT + 30.0 => "start",
+                at if named && at > RIGHT - 30.0 => "end",
+                _ => "middle",
+            };
             out.push_str(&format!("<path class=\"axis\" d=\"M{at:.1} {BOTTOM}v4\"/>"));
-            out.push_str(&text(at, BOTTOM + 15.0, "middle", &label));
+            out.push_str(&text(at, BOTTOM + 15.0, anchor, &label));
         }
         out.push_str(&format!("<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>"));
         out.push_str(&text(4.0, 13.0, "start", &self.y));
