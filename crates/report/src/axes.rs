@@ -74,6 +74,14 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
+/// A whole number with its digits in threes: 12,345.
+pub(super) fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let threes: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
+    format!("{}{}", if value <= -0.5 { "-" } else { "" }, threes.join(","))
+}
+
 fn trimmed_long(value: f64) -> String {
     let text = format!("{value:.3}");
     if text.trim_start_matches('-').starts_with("0.000") && value != 0.0 { format!("{value:.1e}") } else { text }
@@ -164,6 +172,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
+        assert_eq!([0.0, 999.0, 1000.0, 1234567.0, -4321.0].map(grouped), ["0", "999", "1,000", "1,234,567", "-4,321"]);
         assert_eq!([1234.5, 71.25, 1.0, 0.1234, 0.0].map(number), ["1234", "71.2", "1.00", "0.123", "0.000"]);
     }
 }

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::Plot;
-use super::axes::{Scale, WIDTH, figure, number, range, text};
+use super::axes::{Scale, WIDTH, figure, grouped, number, range, text};
 
 const ROW: f64 = 26.0;
 const TOP: f64 = 8.0;
-/// Room for the printed value at the right.
-const VALUE: f64 = 132.0;
-/// Mean width of a character at the largest size of the drawing's text (on a phone).
-const CHARACTER: f64 = 8.2;
+/// Width of a character at the largest size of the drawing's text (on a phone), in a wide typeface.
+const CHARACTER: f64 = 8.6;
+/// Least room between two values under the axis.
+const TICK: f64 = 52.0;
 const LONGEST_NAME: usize = 30;
 
 /// One value each, with intervals; the axis starts at 0.
@@ -21,6 +21,7 @@ pub struct BarPlot {
     bars: Vec<Bar>,
     references: Vec<(String, f64)>,
     note: Option<String>,
+    counts: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,7 +34,8 @@ struct Bar {
 impl BarPlot {
     /// An empty plot; `unit` names the axis ("recall@10, %").
     pub fn new(title: impl Into<String>, unit: impl Into<String>) -> BarPlot {
-        BarPlot { title: title.into(), unit: unit.into(), bars: Vec::new(), references: Vec::new(), note: None }
+        let (title, unit) = (title.into(), unit.into());
+        BarPlot { title, unit, bars: Vec::new(), references: Vec::new(), note: None, counts: false }
     }
 
     /// Adds a bar with its interval (low, high).
@@ -50,6 +52,13 @@ impl BarPlot {
         self
     }
 
+    /// The values are counts of things: they are printed as whole numbers.
+    #[must_use]
+    pub fn counts(mut self) -> BarPlot {
+        self.counts = true;
+        self
+    }
+
     /// What the intervals are.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> BarPlot {
@@ -63,11 +72,14 @@ impl BarPlot {
         let left = longest as f64 * CHARACTER + 14.0;
         let values = self.bars.iter().flat_map(|b| [b.value, b.interval.map_or(0.0, |i| i.1)]);
         let (low, high) = range(values.chain(self.references.iter().map(|r| r.1)).chain([0.0]));
-        let x = Scale::new((low, if high > low { high } else { low + 1.0 }), (left, WIDTH - VALUE));
+        let printed: Vec<String> = self.bars.iter().map(|b| self.printed(b)).collect();
+        let value = printed.iter().map(|p| p.chars().count()).max().unwrap_or(0) as f64 * CHARACTER + 14.0;
+        let right = (WIDTH - value).max(left + TICK);
+        let x = Scale::new((low, if high > low { high } else { low + 1.0 }), (left, right));
         let bottom = TOP + self.bars.len() as f64 * ROW + 4.0;
 
         let mut out = String::new();
-        for (value, label) in x.ticks(5) {
+        for (value, label) in x.ticks((((right - left) / TICK) as usize).clamp(1, 5)) {
             let at = x.at(value);
             out.push_str(&format!("<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>"));
             out.push_str(&text(at, bottom + 14.0, "middle", &label));
@@ -79,12 +91,21 @@ impl BarPlot {
             out.push_str(&text(at, below, anchor, &format!("{name} {}", number(*value))));
         }
         // After the lines, so that printed values stay readable where a line crosses them.
-        for (i, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
-            out.push_str(&row(bar, name, x, left, TOP + i as f64 * ROW));
+        for (i, ((bar, name), printed)) in self.bars.iter().zip(&names).zip(&printed).enumerate() {
+            out.push_str(&row(bar, name, printed, x, left, TOP + i as f64 * ROW));
         }
         out.push_str(&text(left, bottom + 29.0, "start", &self.unit));
         let height = bottom + 34.0 + 14.0 * self.references.len() as f64;
         figure(&self.title, height, &out, "", self.note.as_deref())
+    }
+
+    /// A value as it stands beside its bar.
+    fn printed(&self, bar: &Bar) -> String {
+        let value = if self.counts { grouped(bar.value) } else { number(bar.value) };
+        match bar.interval.filter(|i| i.0.is_finite() && i.1.is_finite()) {
+            Some((low, high)) => format!("{value} ({}–{})", number(low), number(high)),
+            None => value,
+        }
     }
 }
 
@@ -94,7 +115,7 @@ impl From<BarPlot> for Plot {
     }
 }
 
-fn row(bar: &Bar, name: &str, x: Scale, left: f64, top: f64) -> String {
+fn row(bar: &Bar, name: &str, printed: &str, x: Scale, left: f64, top: f64) -> String {
     let middle = top + ROW / 2.0;
     let mut out = text(left - 8.0, middle + 3.5, "end", name);
     if !bar.value.is_finite() {
@@ -107,7 +128,6 @@ fn row(bar: &Bar, name: &str, x: Scale, left: f64, top: f64) -> String {
         (b - a).max(1.0),
         ROW - 10.0
     ));
-    let mut printed = number(bar.value);
     let mut end = b;
     if let Some((low, high)) = bar.interval.filter(|i| i.0.is_finite() && i.1.is_finite()) {
         let (l, h) = (x.at(low), x.at(high));
@@ -116,10 +136,9 @@ fn row(bar: &Bar, name: &str, x: Scale, left: f64, top: f64) -> String {
             middle - 4.0,
             middle - 4.0
         ));
-        printed = format!("{printed} ({}–{})", number(low), number(high));
         end = end.max(h);
     }
-    out + &text(end + 6.0, middle + 3.5, "start", &printed)
+    out + &text(end + 6.0, middle + 3.5, "start", printed)
 }
 
 fn shortened(name: &str) -> String {

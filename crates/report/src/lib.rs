@@ -145,6 +145,11 @@ impl Report {
     }
 }
 
+/// A count with its digits in threes: 12,345.
+pub fn count(n: usize) -> String {
+    axes::grouped(n as f64)
+}
+
 /// `text` as it may stand in HTML text and attributes.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -171,6 +176,7 @@ mod tests {
             .section("Retrieval")
             .table(Table::new(["model", "recall@10"]).row(["ours & theirs", "71.2"]))
             .plot(LinePlot::new("Loss", "step", "loss").series("text", [(0.0, 1.0), (10.0, f64::NAN), (20.0, 0.5)]))
+            .plot(BarPlot::new("Posts", "posts").bar("en", 12_345.0, None).counts())
             .plot(BarPlot::new("Recall", "%").bar("ours", 71.0, Some((65.0, 75.0))).reference("chance", 1.0))
             .plot(
                 ScatterPlot::new("Map")
@@ -187,6 +193,8 @@ mod tests {
             "ours &amp; theirs",
             "prefers-color-scheme: dark",
             "Synthetic posts.",
+            ">12,345<",
+            "71.0 (65.0–75.0)",
             "viewport",
             "</html>",
         ] {

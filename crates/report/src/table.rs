@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::escape;
 
+/// A cell of more characters is broken into lines on a page.
+const LONG_CELL: usize = 40;
+
 /// Rows of cells under column names. Columns of numbers are set flush right.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
@@ -58,6 +61,11 @@ impl Table {
         cells().any(number) && cells().all(|cell| number(cell) || filler(cell))
     }
 
+    /// Whether a column holds sentences, which are broken into lines on a page.
+    fn wordy(&self, c: usize) -> bool {
+        self.rows.iter().any(|row| width(&row[c]) > LONG_CELL)
+    }
+
     /// Aligned columns for a terminal, ending in a line break.
     pub fn plain(&self) -> String {
         let widths: Vec<usize> = (0..self.columns.len())
@@ -106,7 +114,11 @@ impl Table {
     pub(super) fn html(&self) -> String {
         let row = |cells: &[String], tag: &str| {
             let cells = cells.iter().enumerate().map(|(c, cell)| {
-                let class = if self.numeric(c) { " class=\"n\"" } else { "" };
+                let class = match () {
+                    () if self.numeric(c) => " class=\"n\"",
+                    () if self.wordy(c) => " class=\"w\"",
+                    () => "",
+                };
                 let scope = if tag == "th" { " scope=\"col\"" } else { "" };
                 format!("<{tag}{scope}{class}>{}</{tag}>", escape(cell))
             });

@@ -123,6 +123,8 @@ pub struct Pace {
     pub first: Date,
     /// Last day with a post.
     pub last: Date,
+    /// Posts that have a time.
+    pub posts: usize,
     /// Days from the first to the last, both included.
     pub span: usize,
     /// Days with a post.
@@ -296,7 +298,8 @@ impl CheckReport {
         counts.sort_unstable();
         let (busiest, most) = days.iter().max_by_key(|(day, n)| (**n, std::cmp::Reverse(**day)))?;
         let median = counts[counts.len() / 2];
-        Some(Pace { first, last, span, with_posts: days.len(), median, most: *most, busiest: *busiest })
+        let posts = counts.iter().sum();
+        Some(Pace { first, last, posts, span, with_posts: days.len(), median, most: *most, busiest: *busiest })
     }
 }
 

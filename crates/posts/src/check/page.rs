@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use quintet_report::{BarPlot, LinePlot, Report, Table};
+use quintet_report::{BarPlot, LinePlot, Report, Table, count};
 
 use super::table::part_name;
 use super::{CheckReport, Counted, PartCounts, Severity, Top};
@@ -22,7 +22,7 @@ impl CheckReport {
         if self.synthetic {
             report = report.note("Synthetic posts: generated, not written by anybody.");
         }
-        report = report.text(format!("{} posts.{parts}", self.posts()));
+        report = report.text(format!("{} posts.{parts}", count(self.posts())));
         report = self.verdict(report);
         report = self.what_is_there(report);
         report = self.when(report);
@@ -68,12 +68,15 @@ impl CheckReport {
             let n: usize = self.parts.iter().map(|p| p.components[c]).sum();
             shares = shares.bar(c.name(), 100.0 * n as f64 / all, None);
         }
-        let combinations = self.together(|p| &p.combinations);
-        report.section("What posts are made of").table(table).plot(shares).plot(bars(
-            "Components that occur together",
-            &combinations,
-            combinations.len(),
-        ))
+        let names = Component::ALL.map(Component::name);
+        let mut together =
+            Table::new(names.into_iter().chain(["posts", "share"])).title("Components that occur together");
+        for Counted { name, posts } in self.together(|p| &p.combinations) {
+            let has = names.map(|c| if name.split('+').any(|n| n == c) { "\u{25cf}" } else { "" }.to_owned());
+            let share = format!("{:.1} %", 100.0 * posts as f64 / all);
+            together.push(has.into_iter().chain([count(posts), share]));
+        }
+        report.section("What posts are made of").table(table).plot(shares).table(together)
     }
 
     fn when(&self, report: Report) -> Report {
@@ -95,7 +98,14 @@ impl CheckReport {
         });
         let mut ticks: Vec<(f64, String)> = ticks.collect();
         ticks.dedup();
-        report.text(format!("{pace}.")).plot(plot.ticks(ticks))
+        let (timed, days, span) = (count(pace.posts), count(pace.with_posts), count(pace.span));
+        let (median, most) = (count(pace.median), count(pace.most));
+        let text = format!(
+            "{timed} posts have a time, from {} to {}, on {days} of {span} days; a day with posts has {median} of them \
+             (median), the busiest {most} ({}).",
+            pace.first, pace.last, pace.busiest
+        );
+        report.text(text).plot(plot.ticks(ticks))
     }
 
     fn names(&self, report: Report) -> Report {
@@ -122,17 +132,17 @@ impl CheckReport {
             ("images shown before", d.images),
             ("ids used before", d.ids),
         ];
-        let table =
-            counts.iter().fold(Table::new(["repeated", "posts"]), |t, (what, n)| t.row([*what, &n.to_string()]));
+        let table = counts.iter().fold(Table::new(["repeated", "posts"]), |t, (what, n)| t.row([*what, &count(*n)]));
         report = report.table(table);
         if !self.near.largest.is_empty() {
-            let mut table = Table::new(["posts", "authors", "first post", "its text"]).title(format!(
+            let mut table = Table::new(["posts", "authors", "the first of them"]).title(format!(
                 "Largest of {} groups of near-duplicates ({} posts)",
-                self.near.groups, self.near.posts
+                count(self.near.groups),
+                count(self.near.posts)
             ));
             for group in &self.near.largest {
                 let (posts, authors) = (group.posts.to_string(), group.authors.to_string());
-                table.push([posts, authors, group.example.clone(), group.text.clone()]);
+                table.push([posts, authors, format!("{} ({})", group.text, group.example)]);
             }
             report = report.table(table);
         }
@@ -196,12 +206,14 @@ fn days_after(first: Date, day: Date) -> f64 {
 }
 
 fn summed(top: &Top) -> String {
-    format!("{} different in {} posts, {} of them in one post only", top.different, top.posts, top.once)
+    let [different, posts, once] = [top.different, top.posts, top.once].map(count);
+    format!("{different} different in {posts} posts, {once} of them in one post only")
 }
 
 /// The first of `different` names with counts as bars; how many are left out is said in the note.
 fn bars(title: &str, names: &[Counted], different: usize) -> BarPlot {
     let shown = names.len().min(BARS);
-    let plot = names[..shown].iter().fold(BarPlot::new(title, "posts"), |p, n| p.bar(&n.name, n.posts as f64, None));
-    if different > shown { plot.note(format!("The {shown} most frequent of {different}.")) } else { plot }
+    let plot =
+        names[..shown].iter().fold(BarPlot::new(title, "posts").counts(), |p, n| p.bar(&n.name, n.posts as f64, None));
+    if different > shown { plot.note(format!("The {shown} most frequent of {}.", count(different))) } else { plot }
 }

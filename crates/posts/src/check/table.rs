@@ -51,9 +51,9 @@ fn listed(top: &Top) -> String {
 
 impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pace { first, last, span, with_posts, median, most, busiest } = self;
-        write!(f, "days (UTC): {first} to {last}, {with_posts} of {span} with posts; median {median} posts a day, ")?;
-        write!(f, "most {most} ({busiest})")
+        let Pace { first, last, posts, span, with_posts, median, most, busiest } = self;
+        write!(f, "days (UTC): {posts} posts have a time, from {first} to {last}, on {with_posts} of {span} days; ")?;
+        write!(f, "a day with posts has {median} of them (median), the busiest {most} ({busiest})")
     }
 }
 

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use rayon::prelude::*;
 
 use super::Picked;
+use super::images::inside;
 use crate::Corpus;
 use crate::corpus::Label;
 use crate::error::{Error, Result};
@@ -45,6 +46,7 @@ pub(super) struct Columns {
     /// Values of a label beyond the first of an item: a column has room for one.
     pub surplus_labels: u64,
     root: PathBuf,
+    packs_images: bool,
 }
 
 /// Kind (`post` or `author`) and name of a label.
@@ -89,8 +91,9 @@ impl Columns {
             all.retain(|(_, f)| wanted.iter().any(|w| w == f.name()));
         }
         let (origins, fields): (Vec<Origin>, Vec<Field>) = all.into_iter().unzip();
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Columns { origins, schema, labels, surplus_labels, root: corpus.root().to_owned() })
+        let packs_images = origins.iter().any(|o| matches!(o, Origin::Image | Origin::MoreImages));
+        let schema = Arc::new(Schema::new_with_metadata(fields, pictures(&origins)));
+        Ok(Columns { origins, schema, labels, surplus_labels, root: corpus.root().to_owned(), packs_images })
     }
 
     /// The schema of the batches.
@@ -106,8 +109,8 @@ impl Columns {
     }
 
     /// Whether images are packed in.
-    pub fn pack_images(&self) -> bool {
-        self.origins.iter().any(|o| matches!(o, Origin::Image | Origin::MoreImages))
+    pub fn packs_images(&self) -> bool {
+        self.packs_images
     }
 
     /// Where the file of an image is.
@@ -120,8 +123,14 @@ impl Columns {
     /// # Errors
     /// A bug of ours: the columns do not make a batch.
     pub fn batch(&self, picked: Vec<Picked>) -> Result<(RecordBatch, u64, u64)> {
-        let (posts, parts): (Vec<Post>, Vec<Option<Part>>) = picked.into_iter().unzip();
-        let packed = if self.pack_images() { Packed::read(&posts, &self.root) } else { Packed::default() };
+        let (mut posts, parts): (Vec<Post>, Vec<Option<Part>>) = picked.into_iter().unzip();
+        let packed = if self.packs_images { Packed::read(&posts, &self.root) } else { Packed::default() };
+        if self.packs_images {
+            // Where the files stand here is nobody's business elsewhere.
+            for path in posts.iter_mut().flat_map(|p| &mut p.images).filter_map(|i| i.path.as_mut()) {
+                *path = inside(Path::new(path)).to_string_lossy().into_owned();
+            }
+        }
         let columns: Vec<ArrayRef> = self
             .origins
             .iter()
@@ -146,6 +155,23 @@ impl Columns {
         };
         Arc::new(posts.iter().map(value).collect::<StringArray>())
     }
+}
+
+/// What tells `datasets` which columns are pictures.
+fn pictures(origins: &[Origin]) -> HashMap<String, String> {
+    let mut features = serde_json::Map::new();
+    let picture = serde_json::json!({ "_type": "Image" });
+    if origins.contains(&Origin::Image) {
+        features.insert(IMAGE.to_owned(), picture.clone());
+    }
+    if origins.contains(&Origin::MoreImages) {
+        features.insert(MORE_IMAGES.to_owned(), serde_json::json!([picture]));
+    }
+    if features.is_empty() {
+        return HashMap::new();
+    }
+    let info = serde_json::json!({ "info": { "features": features } });
+    HashMap::from([("huggingface".to_owned(), info.to_string())])
 }
 
 /// Labels by kind and name; an item's first value counts, and the others are counted.
@@ -175,7 +201,8 @@ struct Packed {
 
 impl Packed {
     fn read(posts: &[Post], root: &Path) -> Packed {
-        let read = |path: &String| (path.clone(), std::fs::read(root.join(path)).ok());
+        let name = |path: &String| inside(Path::new(path)).to_string_lossy().into_owned();
+        let read = |path: &String| (name(path), std::fs::read(root.join(path)).ok());
         let of_post: Vec<Vec<(String, Option<Vec<u8>>)>> =
             posts.par_iter().map(|p| p.images.iter().filter_map(|i| i.path.as_ref()).map(read).collect()).collect();
         let missing = of_post.iter().flatten().filter(|(_, bytes)| bytes.is_none()).count() as u64;

@@ -7,7 +7,7 @@
 //!   export.json                            what made the folder
 //! ```
 //!
-//! `image` is the post's first image as a struct {bytes, path}, and the file's metadata says so in the key
+//! `image` is the post's first image as a struct {bytes, path}, and the schema's metadata says so in the key
 //! `huggingface`; then `datasets` gives back pictures.
 
 use std::fs::File;
@@ -15,10 +15,9 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ArrowWriter;
-use parquet::file::metadata::KeyValue;
 
 use super::card::card;
-use super::columns::{Columns, IMAGE, MORE_IMAGES};
+use super::columns::Columns;
 use super::images::{ExportImages, ImageCarrier, ImagesOut};
 use super::table::{properties, refused};
 use super::target::{About, Target, files};
@@ -82,7 +81,7 @@ impl Output for Hugging {
     fn take(&mut self, posts: Vec<Picked>) -> Result<()> {
         for (mut post, part) in posts {
             self.carrier.carry(&mut post.images)?;
-            let bytes = if self.columns.pack_images() { size_of_images(&post, &self.columns) } else { 0 };
+            let bytes = if self.columns.packs_images() { size_of_images(&post, &self.columns) } else { 0 };
             let split = &mut self.splits[part.map_or(3, |p: Part| p as usize)];
             split.pending_bytes += bytes;
             split.pending.push((post, part));
@@ -100,7 +99,7 @@ impl Output for Hugging {
             split.end_shard()?;
             split.name_shards()?;
         }
-        report.images = if self.columns.pack_images() { self.images } else { self.carrier.out };
+        report.images = if self.columns.packs_images() { self.images } else { self.carrier.out };
         report.columns = self.columns.schema().fields().iter().map(|f| f.name().clone()).collect();
         report.surplus_labels = self.columns.surplus_labels;
         let splits: Vec<(&str, u64)> = self.splits.iter().filter(|s| s.rows > 0).map(|s| (s.name, s.rows)).collect();
@@ -160,18 +159,7 @@ impl Split {
     }
 }
 
-/// Starts a shard, whose metadata says which columns are pictures.
 fn start(path: &Path, columns: &Columns) -> Result<ArrowWriter<BufWriter<File>>> {
-    let mut features = serde_json::Map::new();
-    let picture = serde_json::json!({ "_type": "Image" });
-    for (name, feature) in [(IMAGE, picture.clone()), (MORE_IMAGES, serde_json::json!([picture]))] {
-        if columns.schema().field_with_name(name).is_ok() {
-            features.insert(name.to_owned(), feature);
-        }
-    }
-    let info = serde_json::json!({ "info": { "features": features } }).to_string();
-    let metadata = if features.is_empty() { Vec::new() } else { vec![KeyValue::new("huggingface".to_owned(), info)] };
     let file = BufWriter::with_capacity(1 << 20, File::create(path).at(path)?);
-    let properties = properties(columns, metadata)?;
-    ArrowWriter::try_new(file, columns.schema().clone(), Some(properties)).map_err(refused(path))
+    ArrowWriter::try_new(file, columns.schema().clone(), Some(properties(columns)?)).map_err(refused(path))
 }

@@ -125,7 +125,7 @@ impl ImageCarrier {
 }
 
 /// Where a file of the corpus goes: the same place if that is in `images/`, otherwise a name with a hash of the whole path.
-fn inside(path: &Path) -> PathBuf {
+pub(super) fn inside(path: &Path) -> PathBuf {
     if path.starts_with("images") && path.components().all(|c| matches!(c, Component::Normal(_))) {
         return path.to_owned();
     }

@@ -21,17 +21,14 @@ use crate::parquet::{SCHEMA_KEY, SCHEMA_MAJOR, SCHEMA_MINOR};
 /// Rows of a row group of a table without images.
 const GROUP_ROWS: usize = 65_536;
 
-/// How tables of an export are written. `metadata`: further keys of the file.
-pub(super) fn properties(columns: &Columns, metadata: Vec<KeyValue>) -> Result<WriterProperties> {
+/// How tables of an export are written.
+pub(super) fn properties(columns: &Columns) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(3).map_err(|e| Error::internal(format!("zstd has no level 3: {e}")))?;
-    let mut all = metadata;
-    if columns.are_posts() {
-        all.push(KeyValue::new(SCHEMA_KEY.to_owned(), format!("{SCHEMA_MAJOR}.{SCHEMA_MINOR}")));
-    }
+    let version = || vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{SCHEMA_MAJOR}.{SCHEMA_MINOR}"))];
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_key_value_metadata((!all.is_empty()).then_some(all));
+        .set_key_value_metadata(columns.are_posts().then(version));
     // Images are packed already, and each is its own.
     for column in [format!("{IMAGE}.bytes"), format!("{MORE_IMAGES}.list.item.bytes")] {
         let path = ColumnPath::from(column.split('.').map(str::to_owned).collect::<Vec<_>>());
@@ -70,7 +67,7 @@ impl Table {
         let target = Target::file(place, replace)?;
         let path = target.growing();
         let file = BufWriter::with_capacity(1 << 20, File::create(&path).at(&path)?);
-        let properties = properties(&columns, Vec::new())?;
+        let properties = properties(&columns)?;
         let writer = ArrowWriter::try_new(file, columns.schema().clone(), Some(properties)).map_err(refused(&path))?;
         let carrier = ImageCarrier::new(images, corpus, target.root())?;
         Ok(Table { target, columns, carrier, writer })
