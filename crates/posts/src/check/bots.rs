@@ -49,9 +49,9 @@ pub fn shares(labels: &[Balance]) -> Vec<BotShare> {
     labels.iter().filter_map(share).collect()
 }
 
-/// Labels of several sources are called `SOURCE.bot`.
+/// Labels of several sources are called `SOURCE.bot`, what a Mastodon account says of itself `declared_bot`.
 fn is_about_bots(name: &str) -> bool {
-    name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("bot"))
+    name.rsplit(['.', '_']).next().is_some_and(|last| last.eq_ignore_ascii_case("bot"))
 }
 
 fn says_yes(value: &str) -> Option<bool> {
@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(of("label", &[("bot", 2), ("human", 3)]), Some((2, 5)));
         assert_eq!(of("generator", &[("gpt2", 2), ("rnn", 1), ("human", 3)]), Some((3, 6)));
         assert_eq!(of("pan.bot", &[("true", 1), ("false", 3)]), Some((1, 4)));
+        assert_eq!(of("declared_bot", &[("true", 1), ("false", 3)]), Some((1, 4)));
         assert_eq!(of("verified", &[("1", 1), ("0", 3)]), None);
         assert_eq!(of("country", &[("ca", 1), ("us", 3)]), None);
     }
