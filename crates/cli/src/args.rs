@@ -144,7 +144,7 @@ Examples:
 pub struct Check {
     /// The corpus folder.
     pub corpus: PathBuf,
-    /// Write the report as one self-contained page too (FILE.html; .md and .json are written as well).
+    /// Write the report as one self-contained page too; FILE ends in .html, or in .md or .json for these forms.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -1,5 +1,4 @@
 //! The page "Bring your data" says what the program does: its dictionary is that of the type, and it names every format.
-#![expect(clippy::unwrap_used, reason = "helpers of a test may panic like the test itself")]
 
 use std::path::Path;
 
@@ -22,7 +21,7 @@ fn the_page_has_the_dictionary_of_the_type() {
     assert!(
         page == want,
         "docs/bring-your-data.md differs from the type `Post`; make it anew with\n  \
-         QUINTET_WRITE_DOCS=1 cargo test --release -p quintet-posts --test data_dictionary"
+         QUINTET_WRITE_DOCS=1 cargo test --release --workspace --test data_dictionary"
     );
 }
 

@@ -147,7 +147,7 @@ fn filters_hold_together_and_say_which_let_nothing_pass() {
     let corpus = town(folder.path(), 500);
     let (all, parts) = (corpus.posts().unwrap(), corpus.parts().unwrap());
     let times: Vec<jiff::Timestamp> = all.iter().filter_map(|p| p.created_at).collect();
-    let middle = *times.iter().nth(times.len() / 2).unwrap();
+    let middle = times[times.len() / 2];
     let selection = Selection {
         parts: vec![part("train").unwrap(), part("none").unwrap()],
         with: vec![Component::Image, Component::Hashtags],

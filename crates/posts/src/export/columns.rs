@@ -42,7 +42,7 @@ pub(super) struct Columns {
     origins: Vec<Origin>,
     schema: SchemaRef,
     /// Values of each label by id; author labels are keyed by author.
-    labels: Vec<(LabelKey, HashMap<String, String>)>,
+    labels: Vec<LabelTable>,
     /// Values of a label beyond the first of an item: a column has room for one.
     pub surplus_labels: u64,
     root: PathBuf,
@@ -51,6 +51,9 @@ pub(super) struct Columns {
 
 /// Kind (`post` or `author`) and name of a label.
 type LabelKey = (String, String);
+
+/// A label with its value for each id.
+type LabelTable = (LabelKey, HashMap<String, String>);
 
 /// The Arrow type of an image: its bytes and its path, as `datasets` reads images.
 pub(super) fn image_type() -> DataType {
@@ -175,10 +178,9 @@ fn pictures(origins: &[Origin]) -> HashMap<String, String> {
 }
 
 /// Labels by kind and name; an item's first value counts, and the others are counted.
-fn by_name(labels: Vec<Label>) -> (Vec<(LabelKey, HashMap<String, String>)>, u64) {
+fn by_name(labels: Vec<Label>) -> (Vec<LabelTable>, u64) {
     let keys: BTreeSet<LabelKey> = labels.iter().map(|l| (l.kind.clone(), l.name.clone())).collect();
-    let mut tables: Vec<(LabelKey, HashMap<String, String>)> =
-        keys.into_iter().map(|key| (key, HashMap::new())).collect();
+    let mut tables: Vec<LabelTable> = keys.into_iter().map(|key| (key, HashMap::new())).collect();
     let mut surplus = 0;
     for label in labels {
         let key = (label.kind, label.name);
