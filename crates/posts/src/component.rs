@@ -54,7 +54,7 @@ impl FromStr for Component {
 
     fn from_str(s: &str) -> Result<Self, Error> {
         Component::ALL.into_iter().find(|c| c.name() == s).ok_or_else(|| {
-            Error::input(format!("`{s}` is not a component"))
+            Error::config(format!("`{s}` is not a component"))
                 .help("components are text, image, hashtags, location, user")
         })
     }

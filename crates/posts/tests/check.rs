@@ -219,7 +219,12 @@ fn the_page_says_what_the_text_says() {
     let report = town(&folder.path().join("c"), &TownOptions { posts: 400, ..TownOptions::default() });
     assert!(report.bots.iter().all(|b| b.bots > 0 && b.bots < b.labelled) && !report.bots.is_empty(), "{report}");
     let html = report.page().html();
-    assert!(html.contains("Synthetic posts") && html.matches("<svg class=\"plot\"").count() >= 7, "{html}");
+    assert!(html.contains("Synthetic posts"), "{html}");
+    let plots =
+        ["each component", "Posts a day", "Languages", "frequent hashtags", "frequent places", "Bots among authors"];
+    for plot in plots {
+        assert!(html.matches("<svg class=\"plot\"").count() == plots.len() && html.contains(plot), "{plot}: {html}");
+    }
     for finding in &report.findings {
         assert!(html.contains(&finding.message.replace('&', "&amp;").replace('"', "&quot;")), "{}", finding.message);
     }

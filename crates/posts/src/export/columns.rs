@@ -89,7 +89,7 @@ impl Columns {
             let names: Vec<&str> = all.iter().map(|(_, f)| f.name().as_str()).collect();
             if let Some(unknown) = wanted.iter().find(|w| !names.contains(&w.as_str())) {
                 let what = format!("there is no column `{unknown}`");
-                return Err(Error::input(what).help(format!("columns are {}", names.join(", "))));
+                return Err(Error::config(what).help(format!("columns are {}", names.join(", "))));
             }
             all.retain(|(_, f)| wanted.iter().any(|w| w == f.name()));
         }

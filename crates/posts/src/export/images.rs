@@ -43,7 +43,7 @@ impl FromStr for ExportImages {
     fn from_str(s: &str) -> Result<Self> {
         use ExportImages::{Copy, Embed, Link, None};
         [Copy, Link, Embed, None].into_iter().find(|way| way.name() == s).ok_or_else(|| {
-            Error::input(format!("`{s}` is no way to bring images along")).help("ways are copy, link, embed, none")
+            Error::config(format!("`{s}` is no way to bring images along")).help("ways are copy, link, embed, none")
         })
     }
 }

@@ -55,7 +55,7 @@ impl FromStr for ExportFormat {
             "jsonl" => Ok(ExportFormat::Jsonl),
             "parquet" => Ok(ExportFormat::Parquet),
             "huggingface" => Ok(ExportFormat::HuggingFace),
-            _ => Err(Error::input(format!("`{s}` is no format of an export"))
+            _ => Err(Error::config(format!("`{s}` is no format of an export"))
                 .help("formats are jsonl, parquet, huggingface")),
         }
     }

@@ -50,7 +50,7 @@ pub fn part(text: &str) -> Result<Option<Part>> {
     match text {
         "none" => Ok(None),
         _ => text.parse().map(Some).map_err(|_| {
-            Error::input(format!("`{text}` is not a part")).help("parts are train, dev, test, none (posts in no part)")
+            Error::config(format!("`{text}` is not a part")).help("parts are train, dev, test, none (posts in no part)")
         }),
     }
 }
@@ -63,7 +63,7 @@ pub fn time(text: &str) -> Result<Timestamp> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp());
     // Of a whole time `Date` would take the day only, so that is tried last.
     text.parse::<Timestamp>().ok().or_else(day).ok_or_else(|| {
-        Error::input(format!("`{text}` is not a time")).help("write a day such as 2020-03-04, or 2020-03-04T19:00:00Z")
+        Error::config(format!("`{text}` is not a time")).help("write a day such as 2020-03-04, or 2020-03-04T19:00:00Z")
     })
 }
 
@@ -80,7 +80,7 @@ pub fn sample(text: &str) -> Result<Sample> {
     let posts = || text.parse().ok().filter(|n| *n > 0).map(Sample::Posts);
     let share = share.filter(|s| *s > 0.0 && *s <= 1.0).map(Sample::Share);
     share.or_else(posts).ok_or_else(|| {
-        Error::input(format!("`{text}` is not the size of a sample"))
+        Error::config(format!("`{text}` is not the size of a sample"))
             .help("write a number of posts (1000) or a share (10% or 0.1)")
     })
 }
