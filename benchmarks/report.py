@@ -157,6 +157,16 @@ def imports(record):
                          [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
 
 
+def collects(record):
+    yield "## Collecting\n"
+    yield ("`quintet collect` from a server on the same machine that sends as fast as it is read (public tweets repeated with new ids; the same texts as Jetstream's events). "
+           "Every message is parsed, told from the last 200,000, counted by component, packed and synced to disk; the server takes part of the machine too. "
+           "Processor: how many cores the collector kept busy.\n")
+    names = {"x": "X, filtered stream of v2", "bluesky": "Bluesky, Jetstream over a WebSocket"}
+    yield from table(["stream", "filter", "posts", "MB", "posts/s", "MB/s", "processor", "microseconds of processor a post"],
+                     [(names[r["service"]], r["case"], f"{r['posts']:,}", round(r["bytes"] / 1e6), f"{r['posts/s']:,.0f}", round(r["MB/s"]), f"{r['processor']:.2f}", f"{r['microseconds']:.0f}") for r in record["rows"]])
+
+
 def scaling(record):
     stages, sizes = record["rows"], sorted({int(n) for of in record["rows"].values() for n in of})
     yield "## Corpus size\n"
@@ -186,6 +196,7 @@ SECTIONS = {
     "search": search,
     "forest": forest,
     "import": imports,
+    "collect": collects,
     "scaling": scaling,
 }
 
