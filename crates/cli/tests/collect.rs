@@ -127,6 +127,14 @@ fn what_is_missing_or_wrong_is_said_with_the_way_out() {
         1,
         &["--tag"],
     );
+    // Nobody listens at the port of a listener that is gone.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("ws://{closed}/subscribe");
+    fails(
+        &["collect", "bluesky", "--into", "n", "--endpoint", &endpoint, "--for", "1s"],
+        1,
+        &["no connection came about", "refused", "run the command again"],
+    );
     fails(&["import", "--into", "c"], 2, &["FILES|FOLDERS"]);
     fails(&["import", "x.jsonl", "--into", "c", "--fetch-rate", "1"], 2, &["--fetch-images"]);
 }

@@ -31,8 +31,16 @@ fn what_cannot_be_imported_is_said_with_the_way_out() {
     fails(&import("utf16.jsonl"), 1, &["utf16.jsonl", "UTF-16", "iconv"]);
     fails(&import("posts.csv"), 1, &["posts.csv", "--fields"]);
     fails(&import("other"), 1, &["other", "no file of posts"]);
-    fails(&["import", "posts.csv", "--into", "corpus", "--fields", "slip.toml"], 2, &["slip.toml", "did you mean `text`?"]);
-    fails(&["import", "posts.csv", "--into", "corpus", "--fields", "column.toml"], 1, &["boddy", "column.toml", "`body`"]);
+    fails(
+        &["import", "posts.csv", "--into", "corpus", "--fields", "slip.toml"],
+        2,
+        &["slip.toml", "did you mean `text`?"],
+    );
+    fails(
+        &["import", "posts.csv", "--into", "corpus", "--fields", "column.toml"],
+        1,
+        &["boddy", "column.toml", "`body`"],
+    );
     for how in ["--add", "--replace"] {
         fails(&["import", "posts.csv", "--into", "other", how], 1, &["other", "other files", "does not exist yet"]);
     }

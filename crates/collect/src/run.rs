@@ -88,6 +88,7 @@ pub fn collect(
         day: Counts::default(),
         live: Live::new(),
         begun: Instant::now(),
+        last_failure: None,
         undelivered: 0,
         notes: Notes::default(),
     };
@@ -111,6 +112,8 @@ struct Run<'a> {
     day: Counts,
     live: Live,
     begun: Instant,
+    /// Why the last connection failed or ended.
+    last_failure: Option<String>,
     /// What the service said on this connection that it did not deliver.
     undelivered: u64,
     notes: Notes,
@@ -265,6 +268,7 @@ impl Run<'_> {
         let event =
             json!({"event": "failure", "class": failure.class(), "what": failure.to_string(), "wait_s": seconds});
         self.store.log.write(event)?;
+        self.last_failure = Some(failure.to_string());
         match seconds {
             Some(s) if s >= 1.0 => self.progress.note(&format!("{failure}; next try in {s:.0} s")),
             Some(_) => self.progress.note(&format!("{failure}; trying again")),
@@ -315,6 +319,13 @@ impl Run<'_> {
         let state = self.store.close()?;
         if let Some(Failure::Refused { what, help }) = &ended {
             return Err(Error::input(printable(what)).help(help));
+        }
+        if ended.is_none()
+            && self.counts.connections == 0
+            && let Some(failure) = self.last_failure.filter(|_| !self.progress.interrupted())
+        {
+            let help = "see whether the network is there and the address is right, and run the command again";
+            return Err(Error::input(format!("no connection came about: {}", printable(&failure))).help(help));
         }
         let mut total = Counts::default();
         state.days.values().for_each(|day| total.add(day));

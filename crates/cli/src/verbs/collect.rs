@@ -32,7 +32,7 @@ fn stream(source: &dyn sources::Source, args: &Common, common: &args::Common, ta
     let options = options(args)?;
     let filter = &options.filter;
     let by_place = filter.within.is_some() || !filter.place_kinds.is_empty();
-    if source.name() == "bluesky" && (by_place || filter.components.contains(&Component::Location)) {
+    if source.name() == "jetstream" && (by_place || filter.components.contains(&Component::Location)) {
         talk.note("posts of Bluesky have no places: with this filter none is kept");
     }
     let report = collect(source, &options, &args.into, talk)?;
