@@ -280,7 +280,7 @@ def compare(kind, size, rounds):
 def sides_of(answers, size, records):
     ours = answers.get("Quintet")
     return {name: {
-        "seconds": seconds(of), "MB/s": size / 1e6 / min(seconds(of)), "records/s": records / min(seconds(of)), "MiB": max(a["MiB"] for a in of),
+        "seconds": seconds(of), "MB/s": size / 1e6 / min(seconds(of)), "records/s": records / min(seconds(of)), "MiB": max(a["MiB"] for a in of), "processor": min(a["processor"] for a in of),
         **({"ratio": ratio(seconds(of), seconds(ours))} if ours and name != "Quintet" else {}),
     } for name, of in answers.items()}
 
@@ -308,7 +308,7 @@ def growth(kind, sizes):
         if maker.wait() != 0:
             raise SystemExit("the dump was not written to its end")
         check("Quintet", found, told)
-        row = {"dump": kind, **told, "seconds": found["seconds"], "MB/s": told["bytes"] / 1e6 / found["seconds"], "MiB": found["MiB"]}
+        row = {"dump": kind, **told, "seconds": found["seconds"], "processor": found["processor"], "MB/s": told["bytes"] / 1e6 / found["seconds"], "MiB": found["MiB"]}
         print(row, flush=True)
         yield row
 
