@@ -197,12 +197,10 @@ fn unknown_packings_say_what_to_do() {
     assert!(error.what().contains("UTF-16") && error.way_out().is_some_and(|h| h.contains("iconv")), "{error}");
 }
 
-/// The decoder of bzip2 panics when it is asked again after a failure, and the process ends.
+/// The decoder of bzip2 panics when it is asked again after a failure, as here, and the process ends.
 #[test]
 fn nothing_is_read_after_a_failure() {
-    let mut packed = bzip(b"{}");
-    // The first bits of the block's table of symbols.
-    packed[18..21].fill(0xff);
+    let packed = b"BZh11AY&SY\x2c\x82\xef\x03\0\0\x06\0\0\0".to_vec();
     for packed in [gzip(&packed), packed] {
         let found = open(&packed).unwrap();
         assert_eq!((found.members.len(), found.failures.len()), (1, 1), "{:?}", found.troubles);
