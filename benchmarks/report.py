@@ -132,6 +132,10 @@ def forest(record):
     yield from ratios(record)
 
 
+def processor(of):
+    return f"{of['processor']:.1f}" if "processor" in of else ""
+
+
 def imports(record):
     versions = ", ".join(f"{name} {of}" for name, of in record["versions"].items())
     yield "## Import\n"
@@ -145,16 +149,26 @@ def imports(record):
         for side, of in r["sides"].items():
             rounds = of["ratio"]["rounds"] if "ratio" in of else 0
             times = ratio(of["ratio"]) if rounds > 1 else f"{of['ratio']['median']:.1f} (one round)" if rounds else ""
-            rows.append((r["dump"], f"{r['bytes'] / 1e6:,.0f}", f"{r['records']:,}", side, f"{min(of['seconds']):.1f}", round(of["MB/s"]), f"{of['records/s']:,.0f}", round(of["MiB"]), times))
-    yield from table(["dump", "MB", "records", "side", "seconds", "MB/s", "records/s", "peak MiB", "times as fast is Quintet"], rows)
+            rows.append((r["dump"], f"{r['bytes'] / 1e6:,.0f}", f"{r['records']:,}", side, f"{min(of['seconds']):.1f}", processor(of), round(of["MB/s"]), f"{of['records/s']:,.0f}", round(of["MiB"]), times))
+    yield from table(["dump", "MB", "records", "side", "seconds", "of processor", "MB/s", "records/s", "peak MiB", "times as fast is Quintet"], rows)
     if record["limits"]:
         yield ("What the machine allows: " + "; ".join(f"{kind}: {of['read']:,.0f} MB/s of reading the file, {of['check']:,.0f} MB/s of finding out that each line is JSON" for kind, of in record["limits"].items()) + ".\n")
     if record["growth"]:
         first, last = record["growth"][0], record["growth"][-1]
         bytes_a_post = (last["MiB"] - first["MiB"]) * 2**20 / (last["posts"] - first["posts"])
-        yield (f"Quintet alone on raw tweets through standard input. Time is linear. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post.\n")
-        yield from table(["GB", "posts", "seconds", "MB/s", "peak MiB"],
-                         [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
+        yield (f"Quintet alone on raw tweets through standard input. Memory is flat but for what recognises copies: {bytes_a_post:.0f} bytes a post.\n")
+        yield from table(["GB", "posts", "seconds", "of processor", "MB/s", "peak MiB"],
+                         [(f"{g['bytes'] / 1e9:.1f}", f"{g['posts']:,}", f"{g['seconds']:.1f}", processor(g), round(g["MB/s"]), round(g["MiB"])) for g in record["growth"]])
+
+
+def collects(record):
+    yield "## Collecting\n"
+    yield ("`quintet collect` from a server on the same machine that sends as fast as it is read (public tweets repeated with new ids; the same texts as Jetstream's events). "
+           "Every message is parsed, told from the last 200,000, counted by component, packed and synced to disk; the server takes part of the machine too. "
+           "Processor: how many cores the collector kept busy.\n")
+    names = {"x": "X, filtered stream of v2", "bluesky": "Bluesky, Jetstream over a WebSocket"}
+    yield from table(["stream", "filter", "posts", "MB", "posts/s", "MB/s", "processor", "microseconds of processor a post"],
+                     [(names[r["service"]], r["case"], f"{r['posts']:,}", round(r["bytes"] / 1e6), f"{r['posts/s']:,.0f}", round(r["MB/s"]), f"{r['processor']:.2f}", f"{r['microseconds']:.0f}") for r in record["rows"]])
 
 
 def scaling(record):
@@ -186,6 +200,7 @@ SECTIONS = {
     "search": search,
     "forest": forest,
     "import": imports,
+    "collect": collects,
     "scaling": scaling,
 }
 

@@ -18,7 +18,7 @@ quintet-fuzz trace TARGET SECONDS SEED
 quintet-fuzz list                    name the targets
 
 Inputs that failed are saved in fuzz/failures/. Equal seeds give equal inputs.
-Seeds are the fixtures in crates/posts/tests/fixtures.
+Seeds are the files in fuzz/seeds and crates/posts/tests/fixtures.
 ";
 
 fn main() -> ExitCode {

@@ -26,7 +26,7 @@ impl Random {
 const MAX_INPUT: usize = 1 << 17;
 
 /// Pieces that readers look for.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 60] = [
     "\"id\"",
     "\"text\"",
     "null",
@@ -72,6 +72,18 @@ const WORDS: [&str; 48] = [
     "\r\n",
     "\n",
     "\"delete\"",
+    "\"data\":",
+    "\"includes\":",
+    "\"referenced_tweets\":",
+    "\"retweeted\"",
+    "\"withheld\":",
+    "window.YTD.tweets.part0 = [",
+    "\"\"",
+    ";",
+    "\t",
+    "\r",
+    "1.1E+18",
+    "(row)",
     "\u{fe0f}",
     "é",
     "😀",

@@ -12,6 +12,9 @@ use quintet_posts::progress::Silent;
 use quintet_posts::{ErrorKind, ImportOptions, extract};
 use sha2::{Digest, Sha256};
 
+mod archives;
+mod tables;
+
 /// A reader and the beginnings of the names of its fixtures.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
@@ -28,7 +31,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub static ALL: [Target; 9] = [
+pub static ALL: [Target; 13] = [
     Target {
         name: "native",
         about: "our own format, an object at a time",
@@ -42,6 +45,13 @@ pub static ALL: [Target; 9] = [
         fixtures: &["x_v1"],
         by_line: true,
         run: |b| format("x-v1", b),
+    },
+    Target {
+        name: "x_v2",
+        about: "X API v2: pages, flattened posts, notices, an object at a time",
+        fixtures: &["x_v2"],
+        by_line: true,
+        run: |b| format("x-v2", b),
     },
     Target {
         name: "bluesky",
@@ -67,7 +77,7 @@ pub static ALL: [Target; 9] = [
     Target {
         name: "records",
         about: "cutting files into records",
-        fixtures: &["native", "x_v1", "bluesky", "mastodon"],
+        fixtures: &["native", "x_v1", "x_v2", "bluesky", "mastodon"],
         by_line: false,
         run: records,
     },
@@ -79,6 +89,27 @@ pub static ALL: [Target; 9] = [
         run: packed,
     },
     Target {
+        name: "archives",
+        about: "ZIP, tar and bzip2, one inside another; checksums of tar made right",
+        fixtures: &["native", "mastodon_timeline"],
+        by_line: false,
+        run: archives::unpack,
+    },
+    Target {
+        name: "x_archive",
+        about: "the personal archive of X, from a JSON object of its files",
+        fixtures: &["x_archive"],
+        by_line: false,
+        run: archives::personal,
+    },
+    Target {
+        name: "tables",
+        about: "CSV and Parquet after a field map and a line `---`",
+        fixtures: &["table"],
+        by_line: false,
+        run: tables::run,
+    },
+    Target {
         name: "car",
         about: "repositories of AT Protocol, hashes made right",
         fixtures: &["bluesky_repo"],
@@ -88,7 +119,7 @@ pub static ALL: [Target; 9] = [
     Target {
         name: "import",
         about: "the whole import of a file, and that every record is accounted for",
-        fixtures: &["native", "x_v1", "bluesky", "mastodon"],
+        fixtures: &["native", "x_v1", "x_v2", "bluesky", "mastodon"],
         by_line: false,
         run: import,
     },
@@ -200,15 +231,12 @@ fn records(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn packed(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let dump = Dump::from_reader(Cursor::new(bytes.to_vec()), Path::new("fuzz"), &Arc::default());
-    let Ok(mut dump) = dump else { return hasher.finish() };
+/// Reads the members of a dump; what a few bytes unpack to must not fill the time.
+fn members(mut dump: Dump, hasher: &mut DefaultHasher) {
     let mut members = 0;
     loop {
         match dump.next_member() {
-            // What a few bytes unpack to must not fill the time.
-            Ok(Some((_, content))) if members < 16 => drain(std::io::Read::take(content, 1 << 22), &mut hasher),
+            Ok(Some((_, content))) if members < 16 => drain(std::io::Read::take(content, 1 << 22), hasher),
             Ok(_) => break,
             Err(error) => {
                 assert!(error.kind() == ErrorKind::Input, "{error}");
@@ -217,7 +245,14 @@ fn packed(bytes: &[u8]) -> u64 {
         }
         members += 1;
     }
-    (members, dump.troubles.len().min(4)).hash(&mut hasher);
+    (members, dump.unread.len().min(4), dump.troubles.len().min(4)).hash(hasher);
+}
+
+fn packed(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let dump = Dump::from_reader(Cursor::new(bytes.to_vec()), Path::new("fuzz"), &Arc::default());
+    let Ok(dump) = dump else { return hasher.finish() };
+    members(dump, &mut hasher);
     hasher.finish()
 }
 
@@ -282,6 +317,7 @@ fn car(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// Imports a file into a corpus that is thrown away.
 fn import(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     let Ok(folder) = tempfile::tempdir() else { return 0 };
@@ -295,6 +331,8 @@ fn import(bytes: &[u8]) -> u64 {
             assert_eq!(r.read, r.imported + r.merged + r.rejected + r.messages, "{report}");
             assert_eq!(report.summary.posts, r.imported + r.quoted - r.deleted, "{report}");
             [r.imported, r.merged, r.rejected, r.messages, r.quoted, r.deleted].map(|n| n.min(12)).hash(&mut hasher);
+            let s = &report.summary;
+            (report.images.taken.min(3), report.images.missing.min(3), s.truncated.min(3)).hash(&mut hasher);
         }
         Err(error) => {
             assert_ne!(error.kind(), ErrorKind::Internal, "{error}");

@@ -10,7 +10,7 @@ use quintet_fuzz::{mutate, seeds};
 fn no_target_panics() {
     let folder = tempfile::tempdir().unwrap();
     for target in &ALL {
-        let executions = if target.name == "import" { 60 } else { 1500 };
+        let executions = if ["import", "x_archive"].contains(&target.name) { 60 } else { 1500 };
         let limits = Limits {
             time: Duration::from_secs(60),
             executions,

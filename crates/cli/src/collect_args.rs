@@ -125,6 +125,11 @@ pub struct Mastodon {
     pub common: Common,
 }
 
+/// What `--require` takes.
+const COMPONENTS: [&str; 6] = ["text", "image", "hashtags", "location", "user", "all"];
+/// The kinds of places that X has.
+const PLACE_KINDS: [&str; 5] = ["country", "admin", "city", "neighborhood", "poi"];
+
 /// What all services have.
 #[derive(Debug, Args)]
 pub struct Common {
@@ -132,13 +137,15 @@ pub struct Common {
     #[arg(long, value_name = "FOLDER")]
     pub into: PathBuf,
     /// Keep only posts with these components: text, image, hashtags, location, user, or all.
-    #[arg(long, value_delimiter = ',', value_name = "COMPONENTS", help_heading = "Which posts")]
+    #[arg(long, value_delimiter = ',', value_name = "COMPONENTS", value_parser = COMPONENTS, hide_possible_values = true)]
+    #[arg(help_heading = "Which posts")]
     pub require: Vec<String>,
     /// Keep only posts from inside a box, by coordinates, or else by the middle of the place.
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true, help_heading = "Which posts")]
     pub within: Option<String>,
-    /// Keep only posts from places of these kinds, such as city,poi.
-    #[arg(long, value_delimiter = ',', value_name = "KINDS", help_heading = "Which posts")]
+    /// Keep only posts from places of these kinds: country, admin, city, neighborhood, poi.
+    #[arg(long, value_delimiter = ',', value_name = "KINDS", value_parser = PLACE_KINDS, hide_possible_values = true)]
+    #[arg(help_heading = "Which posts", ignore_case = true)]
     pub place_kinds: Vec<String>,
     /// Stop after a time, such as 90s, 30m, 8h, 7d.
     #[arg(long = "for", value_name = "TIME", value_parser = duration, help_heading = "How long")]

@@ -113,7 +113,12 @@ fn what_is_missing_or_wrong_is_said_with_the_way_out() {
     };
     fails(&["collect", "x", "--into", "c"], 2, &["X_BEARER_TOKEN", "--token-env"]);
     fails(&["collect", "x-rules"], 2, &["X_BEARER_TOKEN"]);
-    fails(&["collect", "bluesky", "--into", "c", "--require", "txt"], 1, &["components are"]);
+    fails(&["collect", "bluesky", "--into", "c", "--require", "txt"], 2, &["possible values", "hashtags"]);
+    fails(&["collect", "bluesky", "--into", "c", "--place-kinds", "cty"], 2, &["possible values", "city"]);
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/notes.txt"), "mine").unwrap();
+    fails(&["collect", "bluesky", "--into", "other"], 1, &["other", "holds other files", "does not exist yet"]);
+    assert_eq!(std::fs::read_dir(folder.path().join("other")).unwrap().count(), 1, "it is left alone");
     fails(&["collect", "bluesky", "--into", "c", "--within", "1,2"], 2, &["four numbers", "-170,15,-50,72"]);
     fails(&["collect", "bluesky", "--into", "c", "--for", "7"], 2, &["90s"]);
     fails(&["collect", "bluesky", "--into", "c", "--endpoint", "jetstream"], 1, &["jetstream", "--endpoint"]);
@@ -121,6 +126,14 @@ fn what_is_missing_or_wrong_is_said_with_the_way_out() {
         &["collect", "mastodon", "--server", "https://m.example", "--stream", "hashtag", "--into", "h"],
         1,
         &["--tag"],
+    );
+    // Nobody listens at the port of a listener that is gone.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("ws://{closed}/subscribe");
+    fails(
+        &["collect", "bluesky", "--into", "n", "--endpoint", &endpoint, "--for", "1s"],
+        1,
+        &["no connection came about", "refused", "run the command again"],
     );
     fails(&["import", "--into", "c"], 2, &["FILES|FOLDERS"]);
     fails(&["import", "x.jsonl", "--into", "c", "--fetch-rate", "1"], 2, &["--fetch-images"]);

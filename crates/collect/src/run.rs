@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use quintet_posts::error::{Error, Result};
-use quintet_posts::formats::{self, Notes, Record};
+use quintet_posts::formats::{self, Notes};
 use quintet_posts::progress::{Progress, Task};
-use quintet_posts::summary::components;
 use serde_json::json;
 
 use crate::backoff::{BackOff, Waits};
@@ -19,9 +18,11 @@ use crate::net::Connector;
 use crate::net::connect::ConnectOptions;
 use crate::recent::Recent;
 use crate::report::CollectReport;
-use crate::sources::{Look, Notice, Opening, Position, Source};
+use crate::sources::{Opening, Position, Source};
 use crate::store::state::Counts;
 use crate::store::{Store, StoreOptions, recover};
+
+mod message;
 
 /// How to collect.
 #[derive(Clone, Debug)]
@@ -87,6 +88,7 @@ pub fn collect(
         day: Counts::default(),
         live: Live::new(),
         begun: Instant::now(),
+        last_failure: None,
         undelivered: 0,
         notes: Notes::default(),
     };
@@ -110,6 +112,8 @@ struct Run<'a> {
     day: Counts,
     live: Live,
     begun: Instant,
+    /// Why the last connection failed or ended.
+    last_failure: Option<String>,
     /// What the service said on this connection that it did not deliver.
     undelivered: u64,
     notes: Notes,
@@ -259,93 +263,12 @@ impl Run<'_> {
         self.store.log.write(event)
     }
 
-    /// Takes a message.
-    fn take(&mut self, message: &[u8]) -> Result<(), End> {
-        let object = match formats::parse(message) {
-            Ok(object) => object,
-            Err(reason) => {
-                self.day.unreadable += 1;
-                if self.counts.unreadable + self.day.unreadable <= MAX_REASONS {
-                    self.store.log.write(json!({"event": "unreadable", "reason": reason}))?;
-                }
-                return Ok(self.store.push(message)?);
-            }
-        };
-        let Look { key, cursor, notice } = self.source.look(&object);
-        if key.is_some_and(|key| !self.recent.is_new(&key)) {
-            self.day.duplicates += 1;
-        } else {
-            self.day.messages += 1;
-            // What no format knows is kept: a later version may read it.
-            let mut records = Vec::new();
-            if let Some(format) = formats::detect(&object) {
-                format.read(&object, &mut self.notes, &mut records);
-                self.notes = Notes::default();
-            }
-            if self.keeps(&records) {
-                self.store.push(message)?;
-            }
-        }
-        if let Some(cursor) = cursor {
-            self.position.cursor = Some(self.source.later(self.position.cursor.take(), cursor));
-        }
-        match notice {
-            Some(notice) => self.notice(notice),
-            None => Ok(()),
-        }
-    }
-
-    /// Counts what a message holds; false for a post that the filter leaves out.
-    fn keeps(&mut self, records: &[Record]) -> bool {
-        let (mut posts, mut kept) = (0, 0);
-        for record in records {
-            match record {
-                Record::Post(found) => {
-                    let has = components(&found.post);
-                    let keeps = self.options.filter.keeps(&found.post, &has);
-                    self.live.post(&has);
-                    self.day.all += u64::from(has.0.iter().all(|h| *h));
-                    for (count, has) in self.day.components.0.iter_mut().zip(has.0) {
-                        *count += u64::from(has);
-                    }
-                    posts += 1;
-                    kept += u64::from(keeps);
-                }
-                Record::Message(_) | Record::Rejected(_) => {}
-                // Orders to forget a post, an account, or where posts came from.
-                _ => self.day.deletes += 1,
-            }
-        }
-        self.day.posts += posts;
-        self.day.kept += kept;
-        self.task.advance(posts);
-        posts == 0 || kept > 0
-    }
-
-    fn notice(&mut self, notice: Notice) -> Result<(), End> {
-        match notice {
-            Notice::Limit(total) => {
-                // The service counts since the connection was made.
-                let new = total.saturating_sub(self.undelivered);
-                self.undelivered = self.undelivered.max(total);
-                self.day.undelivered += new;
-                self.store.log.write(json!({"event": "limit", "undelivered": new, "since_connection": total}))?;
-                Ok(())
-            }
-            Notice::Warning(what) => {
-                self.store.log.write(json!({"event": "warning", "what": what}))?;
-                self.progress.note(&format!("the service warns: {}", printable(&what)));
-                Ok(())
-            }
-            Notice::Disconnect(failure) => Err(failure.into()),
-        }
-    }
-
     fn log_failure(&mut self, failure: &Failure, wait: Option<Duration>) -> Result<()> {
         let seconds = wait.map(|w| w.as_secs_f64());
         let event =
             json!({"event": "failure", "class": failure.class(), "what": failure.to_string(), "wait_s": seconds});
         self.store.log.write(event)?;
+        self.last_failure = Some(failure.to_string());
         match seconds {
             Some(s) if s >= 1.0 => self.progress.note(&format!("{failure}; next try in {s:.0} s")),
             Some(_) => self.progress.note(&format!("{failure}; trying again")),
@@ -396,6 +319,13 @@ impl Run<'_> {
         let state = self.store.close()?;
         if let Some(Failure::Refused { what, help }) = &ended {
             return Err(Error::input(printable(what)).help(help));
+        }
+        if ended.is_none()
+            && self.counts.connections == 0
+            && let Some(failure) = self.last_failure.filter(|_| !self.progress.interrupted())
+        {
+            let help = "see whether the network is there and the address is right, and run the command again";
+            return Err(Error::input(format!("no connection came about: {}", printable(&failure))).help(help));
         }
         let mut total = Counts::default();
         state.days.values().for_each(|day| total.add(day));

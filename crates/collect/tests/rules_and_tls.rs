@@ -114,8 +114,8 @@ fn streams_come_through_tls_only_with_a_trusted_certificate() {
 
     let folder = tempfile::tempdir().unwrap();
     let options = CollectOptions { stop_after: Some(Duration::from_millis(300)), ..trusting("stranger.pem") };
-    let report = collect(&x, &options, folder.path(), &Silent::default()).unwrap();
-    assert_eq!(report.run.messages, 0);
+    let error = collect(&x, &options, folder.path(), &Silent::default()).unwrap_err();
+    assert!(error.what().starts_with("no connection came about") && error.way_out().is_some(), "{error}");
     let failures: Vec<Value> = log(folder.path()).into_iter().filter(|e| e["event"] == "failure").collect();
     assert!(failures[0]["what"].as_str().unwrap().contains("certificate"), "{failures:?}");
 }

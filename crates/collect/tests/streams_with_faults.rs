@@ -240,49 +240,6 @@ fn a_gap_is_asked_for_again_where_the_service_has_it() {
     assert_eq!(gap["gap"]["replayed"], true);
 }
 
-/// A post of v1.1 in a place of a kind, with an image and a tag or without.
-fn full_post(id: u64, kind: &str, lon: f64, image: bool) -> String {
-    let media = "\"media\":[{\"id_str\":\"1\",\"type\":\"photo\",\"media_url_https\":\"https://i.example/a.jpg\",\"indices\":[9,12]}],";
-    let media = if image { media } else { "" };
-    let box_ = format!("[[[{lon},40.0],[{lon},40.2],[{0},40.2],[{0},40.0]]]", lon + 0.2);
-    format!(
-        "{{\"created_at\":\"Wed Mar 04 19:00:08 +0000 2020\",\"id\":{id},\"id_str\":\"{id}\",\"text\":\"words #tag url\",\
-         \"truncated\":false,\"entities\":{{{media}\"hashtags\":[{{\"text\":\"tag\",\"indices\":[6,10]}}]}},\
-         \"extended_entities\":{{{media}\"x\":0}},\"user\":{{\"id\":7,\"id_str\":\"7\",\"screen_name\":\"a\"}},\
-         \"place\":{{\"id\":\"p\",\"place_type\":\"{kind}\",\"full_name\":\"P\",\"country_code\":\"US\",\
-         \"bounding_box\":{{\"type\":\"Polygon\",\"coordinates\":{box_}}}}}}}\n"
-    )
-}
-
-#[test]
-fn the_papers_filter_keeps_what_has_all_components_inside_the_box() {
-    let sent = [
-        full_post(1, "city", -74.0, true),
-        full_post(2, "city", -74.0, false),
-        full_post(3, "city", 13.0, true),
-        full_post(4, "country", -74.0, true),
-        "{\"delete\":{\"status\":{\"id_str\":\"9\"}}}\n".to_owned(),
-        full_post(5, "poi", -100.0, true),
-    ];
-    let server = Server::start(move |_, _, stream| {
-        begin(stream, "");
-        chunk(stream, sent.concat().as_bytes());
-        hold(stream);
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let filter = Filter {
-        components: Component::ALL.to_vec(),
-        within: Some("-170,15,-50,72".parse().unwrap()),
-        place_kinds: vec!["city".into(), "poi".into()],
-    };
-    let report = collect_with(&x(&server), 3, folder.path(), &CollectOptions { filter, ..quick() });
-    assert_eq!((report.run.posts, report.run.kept, report.run.all, report.run.deletes), (5, 2, 4, 1));
-    assert_eq!(report.run.components[Component::Image], 4);
-    let found = collected(folder.path());
-    let ids = ["\"id\":1,", "\"delete\"", "\"id\":5,"];
-    assert!(found.len() == 3 && found.iter().zip(ids).all(|(line, id)| line.contains(id)), "{found:?}");
-}
-
 #[test]
 fn stopping_loses_nothing_and_the_next_run_goes_on() {
     let server = Server::start(|n, _, stream| {

@@ -6,23 +6,25 @@
 //! whole in the file.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::car;
 use crate::error::{AtPath, Error, Result};
 use crate::table::FieldMap;
 
+mod pump;
+
+use pump::Pump;
+
 /// Bytes handed over at a time.
 const PIECE: usize = 1 << 18;
 /// Pieces unpacked ahead.
 const AHEAD: usize = 8;
-/// Packings inside one another that are followed.
-const MAX_DEPTH: usize = 6;
 /// First bytes that are looked at: the mark of a tar archive stands at 257, and the header of a table can be long.
 const HEAD: u64 = 4096;
 
@@ -57,7 +59,7 @@ enum Packing {
     Tar,
     /// A repository of AT Protocol.
     Car,
-    /// Known, and not read: what it is and how to unpack it.
+    /// Known, and not read: what it is and what makes it readable.
     Refused(&'static str, &'static str),
 }
 
@@ -70,6 +72,8 @@ fn packing(head: &[u8]) -> Packing {
         [0xfd, b'7', b'z', b'X', b'Z', ..] => Packing::Refused("xz", "unxz"),
         [b'7', b'z', 0xbc, 0xaf, ..] => Packing::Refused("a 7z archive", "7z x"),
         [b'R', b'a', b'r', b'!', ..] => Packing::Refused("a RAR archive", "unrar x"),
+        // What spreadsheets call Unicode text; of the pictures and sounds that begin so none holds posts.
+        [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..] => Packing::Refused("text in UTF-16", "iconv -f utf-16 -t utf-8"),
         _ if head.get(257..262) == Some(b"ustar") => Packing::Tar,
         _ if car::is_car(head) => Packing::Car,
         _ => Packing::Plain,
@@ -138,7 +142,7 @@ impl Dump {
         let mut input = Counting { inner: file, bytes };
         Dump::start(path, map, move |pump| {
             if whole && packing(&head) == Packing::Zip {
-                return pump.zip("", &mut BufReader::with_capacity(PIECE, input));
+                return pump.zip("", &mut BufReader::with_capacity(PIECE, input), 0);
             }
             if whole && packing(&head) == Packing::Car {
                 return pump.walk("", &mut car::lines(input), 1);
@@ -158,14 +162,7 @@ impl Dump {
     fn start(path: &Path, map: &Arc<FieldMap>, work: impl FnOnce(&mut Pump) + Send + 'static) -> Result<Dump> {
         let (send, events) = sync_channel(AHEAD);
         let skip = Arc::new(AtomicU64::new(0));
-        let mut pump = Pump {
-            send,
-            skip: skip.clone(),
-            number: 0,
-            file: path.display().to_string(),
-            map: map.clone(),
-            gone: false,
-        };
+        let mut pump = Pump::new(send, skip.clone(), path, map.clone());
         let run = move || {
             work(&mut pump);
             pump.tell(Event::Done);
@@ -248,173 +245,6 @@ impl BufRead for Member<'_> {
     fn consume(&mut self, n: usize) {
         self.at += n;
     }
-}
-
-/// The side that unpacks.
-struct Pump {
-    send: SyncSender<Event>,
-    skip: Arc<AtomicU64>,
-    number: u64,
-    /// The file, for errors.
-    file: String,
-    map: Arc<FieldMap>,
-    /// Nobody listens any more.
-    gone: bool,
-}
-
-impl Pump {
-    fn tell(&mut self, event: Event) {
-        self.gone |= self.send.send(event).is_err();
-    }
-
-    fn trouble(&mut self, name: &str, what: impl std::fmt::Display) {
-        self.tell(Event::Trouble(if name.is_empty() { what.to_string() } else { format!("{name}: {what}") }));
-    }
-
-    /// Hands over what `input` holds; `name` is empty for the file itself, `depth` counts the packings around it.
-    fn walk(&mut self, name: &str, input: &mut dyn Read, depth: usize) {
-        let mut head = Vec::new();
-        let mut failed = (&mut *input).take(HEAD).read_to_end(&mut head).err();
-        let kind = packing(&head);
-        let mut whole = BufReader::with_capacity(PIECE, io::Cursor::new(head.clone()).chain(input));
-        if depth > MAX_DEPTH && kind != Packing::Plain {
-            return self.trouble(name, format!("packed more than {MAX_DEPTH} times"));
-        }
-        match kind {
-            // More than one gzip member in a row is what appending writers and `cat` make; so with bzip2 and zstd.
-            Packing::Gzip => self.walk(name, &mut flate2::bufread::MultiGzDecoder::new(whole), depth + 1),
-            Packing::Bzip2 => self.walk(name, &mut bzip2::bufread::MultiBzDecoder::new(whole), depth + 1),
-            Packing::Zstd => match zstd::Decoder::with_buffer(whole) {
-                Ok(mut decoder) => self.walk(name, &mut decoder, depth + 1),
-                Err(error) => self.trouble(name, error),
-            },
-            Packing::Tar => self.tar(name, &mut whole, depth),
-            Packing::Car => match spool(&mut whole) {
-                Ok(file) => self.walk(name, &mut car::lines(file), depth + 1),
-                Err(error) => self.trouble(name, error),
-            },
-            Packing::Zip => match spool(&mut whole) {
-                Ok(file) => self.zip(name, &mut BufReader::with_capacity(PIECE, file)),
-                Err(error) => self.trouble(name, error),
-            },
-            Packing::Refused(what, tool) if name.is_empty() => {
-                let error = Error::input(format!("{what} is not read")).at(Path::new(&self.file));
-                self.tell(Event::Refused(error.help(format!("unpack it first, for example with `{tool}`"))));
-            }
-            Packing::Refused(what, _) => self.trouble(name, format!("{what} is not read")),
-            Packing::Plain if !name.is_empty() && failed.is_none() && !may_hold_posts(&head, &self.map) => {
-                self.tell(Event::Unread(name.to_owned()));
-            }
-            Packing::Plain => self.hand_over(name, &mut whole, &mut failed),
-        }
-    }
-
-    fn hand_over(&mut self, name: &str, input: &mut dyn Read, failed: &mut Option<io::Error>) {
-        self.number += 1;
-        self.tell(Event::Member(name.to_owned()));
-        let result = loop {
-            if self.gone || self.skip.load(Ordering::Relaxed) >= self.number {
-                break Ok(());
-            }
-            let mut piece = Vec::with_capacity(PIECE);
-            let result = (&mut *input).take(PIECE as u64).read_to_end(&mut piece);
-            let empty = piece.is_empty();
-            if !empty {
-                self.tell(Event::Data(piece));
-            }
-            match result {
-                Err(error) => break Err(error),
-                Ok(_) if empty => break failed.take().map_or(Ok(()), Err),
-                Ok(_) => {}
-            }
-        };
-        self.tell(Event::End(result));
-    }
-
-    fn tar(&mut self, name: &str, input: &mut dyn Read, depth: usize) {
-        let mut archive = tar::Archive::new(input);
-        let entries = match archive.entries() {
-            Ok(entries) => entries,
-            Err(error) => return self.trouble(name, error),
-        };
-        for entry in entries {
-            if self.gone {
-                return;
-            }
-            match entry {
-                Ok(mut entry) if entry.header().entry_type().is_file() => {
-                    let inner = join(name, &String::from_utf8_lossy(&entry.path_bytes()));
-                    if !is_hidden(&inner) {
-                        self.walk(&inner, &mut entry, depth + 1);
-                    }
-                }
-                Ok(_) => {}
-                // Where one header is damaged, that of the next member cannot be found.
-                Err(error) => return self.trouble(name, format!("the archive breaks off: {error}")),
-            }
-        }
-    }
-
-    fn zip<R: Read + Seek>(&mut self, name: &str, input: &mut R) {
-        let mut archive = match zip::ZipArchive::new(&mut *input) {
-            Ok(archive) => archive,
-            Err(error) => {
-                self.trouble(
-                    name,
-                    format!("the list of the archive's members cannot be used ({error}): read in order"),
-                );
-                return match input.rewind() {
-                    Ok(()) => self.zip_in_order(name, input),
-                    Err(error) => self.trouble(name, error),
-                };
-            }
-        };
-        for number in 0..archive.len() {
-            if self.gone {
-                return;
-            }
-            match archive.by_index(number) {
-                Ok(mut file) => self.zip_member(name, &mut file),
-                Err(error) => self.trouble(name, format!("member {}: {error}", number + 1)),
-            }
-        }
-    }
-
-    fn zip_in_order(&mut self, name: &str, input: &mut dyn Read) {
-        let mut input = input;
-        while !self.gone {
-            match zip::read::read_zipfile_from_stream(&mut input) {
-                Ok(Some(mut file)) => self.zip_member(name, &mut file),
-                Ok(None) => return,
-                Err(error) => return self.trouble(name, format!("the archive breaks off: {error}")),
-            }
-        }
-    }
-
-    fn zip_member<R: Read + ?Sized>(&mut self, name: &str, file: &mut zip::read::ZipFile<'_, R>) {
-        let inner = join(name, &file.name().unwrap_or_default());
-        if !file.is_dir() && !is_hidden(&inner) {
-            self.walk(&inner, file, 1);
-        }
-    }
-}
-
-fn join(outer: &str, inner: &str) -> String {
-    if outer.is_empty() { inner.to_owned() } else { format!("{outer}/{inner}") }
-}
-
-/// Whether a member is what file managers leave in archives.
-fn is_hidden(name: &str) -> bool {
-    name.split('/').any(|part| part == "__MACOSX" || (part.starts_with('.') && part != "." && part != ".."))
-}
-
-/// Puts a stream into a temporary file, because the list of a ZIP archive's members stands at its end.
-fn spool(input: &mut dyn Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(input, &mut file)?;
-    file.flush()?;
-    file.rewind()?;
-    Ok(file)
 }
 
 #[cfg(test)]

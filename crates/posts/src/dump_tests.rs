@@ -193,14 +193,52 @@ fn a_member_that_nobody_reads_is_left_behind() {
 fn unknown_packings_say_what_to_do() {
     let error = open(b"\xfd7zXZ\0rest").err().unwrap();
     assert!(error.way_out().is_some_and(|h| h.contains("unxz")));
+    let error = open(b"\xff\xfe{\0\"\0").err().unwrap();
+    assert!(error.what().contains("UTF-16") && error.way_out().is_some_and(|h| h.contains("iconv")), "{error}");
+}
+
+/// The decoder of bzip2 panics when it is asked again after a failure, as here, and the process ends.
+#[test]
+fn nothing_is_read_after_a_failure() {
+    let packed = b"BZh11AY&SY\x2c\x82\xef\x03\0\0\x06\0\0\0".to_vec();
+    for packed in [gzip(&packed), packed] {
+        let found = open(&packed).unwrap();
+        assert_eq!((found.members.len(), found.failures.len()), (1, 1), "{:?}", found.troubles);
+    }
+}
+
+/// The library reads names into memory: this one unpacks to 64 MiB, and could as well to gigabytes.
+#[test]
+fn a_name_without_end_ends_the_archive() {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("././@LongLink").unwrap();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(64 << 20);
+    header.set_cksum();
+    let mut packed = tar(&[("a.json", TEXT.as_bytes())]);
+    packed.truncate(1024);
+    packed.extend(header.as_bytes());
+    packed.resize(packed.len() + (64 << 20), b'a');
+    packed.extend(tar(&[("b.json", TEXT.as_bytes())]));
+    let found = open(&gzip(&packed)).unwrap();
+    assert_eq!(found.members.len(), 1);
+    assert!(found.troubles[0].contains("longer than 1 MiB"), "{:?}", found.troubles);
+    // Contents may be long.
+    let large = "{}\n".repeat(2 << 20);
+    let found = open(&gzip(&tar(&[("README", large.as_bytes()), ("b.json", large.as_bytes())]))).unwrap();
+    assert_eq!((found.members.len(), found.members[0].1.len()), (2, large.len()), "{:?}", found.troubles);
 }
 
 #[test]
 fn packings_without_end_are_left() {
-    let mut packed = TEXT.as_bytes().to_vec();
-    (0..10).for_each(|_| packed = gzip(&packed));
-    let found = open(&packed).unwrap();
-    assert!(found.members.is_empty() && found.troubles[0].contains("more than 6 times"), "{:?}", found.troubles);
+    // There are archives that hold themselves.
+    let inside: [fn(&[u8]) -> Vec<u8>; 3] = [gzip, |bytes| zip(&[("a", bytes)]), |bytes| tar(&[("a", bytes)])];
+    for pack in inside {
+        let mut packed = TEXT.as_bytes().to_vec();
+        (0..10).for_each(|_| packed = pack(&packed));
+        let found = open(&packed).unwrap();
+        assert!(found.members.is_empty() && found.troubles[0].contains("more than 6 times"), "{:?}", found.troubles);
+    }
 }
 
 proptest! {

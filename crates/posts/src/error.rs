@@ -60,6 +60,7 @@ impl Error {
     /// The operating system refused an operation on `path`.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         let mut error = Self::new(ErrorKind::Io, source.to_string());
+        error.help = way_out(source.kind()).map(str::to_owned);
         error.place = Some(path.display().to_string());
         error.source = Some(Box::new(source));
         error
@@ -112,6 +113,19 @@ impl Error {
     pub fn what(&self) -> &str {
         &self.what
     }
+}
+
+/// What a person can do about what the operating system refused, where that is the same everywhere.
+fn way_out(kind: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind as Kind;
+    Some(match kind {
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+            "make room or name a folder on another disk, and run the command again"
+        }
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "name a folder or file that you may use",
+        Kind::NotADirectory => "a part of this path is a file: name another folder",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Error {

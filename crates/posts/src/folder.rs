@@ -139,6 +139,10 @@ fn read_files(folder: &Path, map: &Arc<FieldMap>, source: &mut Source, own: &mut
             if name == "images" {
                 continue;
             }
+            if leads_back(&path, folder)? {
+                source.unread.push(path);
+                continue;
+            }
             if has_tables(&path)? { own.push(path) } else { read_files(&path, map, source, own)? }
         } else if name == "splits.csv" {
             source.splits = Some(path);
@@ -156,6 +160,15 @@ fn read_files(folder: &Path, map: &Arc<FieldMap>, source: &mut Source, own: &mut
         }
     }
     Ok(())
+}
+
+/// Whether a folder is a link to one that it lies in: it would be read again and again.
+fn leads_back(path: &Path, folder: &Path) -> Result<bool> {
+    if !path.is_symlink() {
+        return Ok(false);
+    }
+    let target = std::fs::canonicalize(path).at(path)?;
+    Ok(std::fs::canonicalize(folder).at(folder)?.starts_with(target))
 }
 
 fn has_tables(folder: &Path) -> Result<bool> {
@@ -338,6 +351,23 @@ mod tests {
         assert_eq!((found[0].unread.len(), found[1].name.as_str()), (1, "other"));
         let labels = read_labels(&found[0].labels[0]).unwrap();
         assert_eq!(labels, [Label { kind: "author".into(), id: "u".into(), name: "a".into(), value: "1".into() }]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_back_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (top, sub) = (folder.path().join("top"), folder.path().join("top/sub"));
+        std::fs::create_dir_all(&sub).unwrap();
+        std::fs::create_dir(folder.path().join("beside")).unwrap();
+        std::fs::write(sub.join("a.json"), "{}").unwrap();
+        std::fs::write(folder.path().join("beside/b.json"), "{}").unwrap();
+        for (target, link) in [(".", "sub/loop"), ("..", "sub/up"), ("../beside", "beside")] {
+            std::os::unix::fs::symlink(target, top.join(link)).unwrap();
+        }
+        let found = sources(&[top], &Arc::default()).unwrap();
+        let names: Vec<_> = found[0].files.iter().map(|f| f.file_name().unwrap().to_string_lossy()).collect();
+        assert_eq!((names, found[0].unread.len()), (vec!["b.json".into(), "a.json".into()], 2));
     }
 
     #[test]

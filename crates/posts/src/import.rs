@@ -80,6 +80,7 @@ pub fn import(
         progress,
         task,
         writer,
+        broken: false,
         carrier,
         compares_texts: sources.len() > 1 || old.is_some(),
         existing: 0,
@@ -105,7 +106,11 @@ pub fn import(
     if import.report.rows.read == 0 {
         let seen = import.report.problems.join("; ");
         let known: Vec<String> = formats::ALL.iter().map(|f| format!("{} ({})", f.name(), f.about())).collect();
-        let help = format!("formats are {}; name one with --format if it is not recognised", known.join(", "));
+        let help = if import.broken {
+            "what is there of it cannot be read: get a whole copy".to_owned()
+        } else {
+            format!("formats are {}; name one with --format if it is not recognised", known.join(", "))
+        };
         return Err(Error::input(format!("no posts to import: {seen}")).help(help));
     }
     import.finish(&sources, old.as_ref())
@@ -118,6 +123,8 @@ struct Import<'a> {
     progress: &'a dyn Progress,
     task: Box<dyn Task>,
     writer: CorpusWriter,
+    /// A file without records broke off.
+    broken: bool,
     carrier: Carrier,
     /// Posts of one source are never told apart by their texts.
     compares_texts: bool,

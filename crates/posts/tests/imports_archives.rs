@@ -260,6 +260,11 @@ fn a_parquet_table_is_read_by_its_map() {
     assert!(report.rejected[0].reason.contains("loses its last digits"), "{report}");
     let error = import_file(folder.path(), &path, &mapped("id = \"numbr\"\ntext = \"body\"")).unwrap_err();
     assert!(error.what().contains("did you mean `number`"), "{error}");
+    // Found by fuzzing: the library panics on the prefixes of these texts.
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/table_damaged.parquet");
+    let report = import_file(folder.path(), &damaged, &mapped("id = \"n\""));
+    let said = report.map_or_else(|e| e.to_string(), |(report, _)| report.to_string());
+    assert!(said.contains("table_damaged") && said.contains("is damaged"), "{said}");
     std::fs::write(&path, b"PAR1 and nothing else").unwrap();
     assert!(import_file(folder.path(), &path, &options).unwrap_err().what().contains("cannot be read"));
 }

@@ -29,16 +29,23 @@ pub fn run(arguments: &Collect, common: &args::Common, talk: &Talk) -> Result<Ex
 }
 
 fn stream(source: &dyn sources::Source, args: &Common, common: &args::Common, talk: &Talk) -> Result<Exit> {
-    let report = collect(source, &options(args)?, &args.into, talk)?;
+    let options = options(args)?;
+    let filter = &options.filter;
+    let by_place = filter.within.is_some() || !filter.place_kinds.is_empty();
+    if source.name() == "jetstream" && (by_place || filter.components.contains(&Component::Location)) {
+        talk.note("posts of Bluesky have no places: with this filter none is kept");
+    }
+    let report = collect(source, &options, &args.into, talk)?;
     print(common, || serde_json::to_value(&report), || report.to_string())?;
     Ok(if talk.interrupted() { Exit::Interrupted } else { Exit::Done })
 }
 
 /// Options as the library wants them.
 fn options(args: &Common) -> Result<CollectOptions> {
-    let components = match args.require.as_slice() {
-        [all] if all == "all" => Component::ALL.to_vec(),
-        names => names.iter().map(|name| name.parse()).collect::<Result<_>>()?,
+    let components = if args.require.iter().any(|name| name == "all") {
+        Component::ALL.to_vec()
+    } else {
+        args.require.iter().map(|name| name.parse()).collect::<Result<_>>()?
     };
     Ok(CollectOptions {
         filter: Filter {

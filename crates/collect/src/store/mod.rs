@@ -13,6 +13,7 @@
 //! at the next start but saved again, as far as it is whole.
 
 pub mod log;
+mod manifest;
 pub mod raw;
 pub mod recover;
 pub mod state;
@@ -21,12 +22,11 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use quintet_posts::atomic;
 use quintet_posts::error::{AtPath, Error, Result};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use log::Log;
+use manifest::Manifest;
 use raw::RawFile;
 use state::State;
 
@@ -52,14 +52,6 @@ impl Default for StoreOptions {
             rotate_age: Duration::from_secs(24 * 3600),
         }
     }
-}
-
-/// `collect.json`.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Manifest {
-    format: u32,
-    source: String,
-    about: Value,
 }
 
 /// An open collection folder.
@@ -88,9 +80,10 @@ impl Store {
     /// If the folder belongs to another collection or is in use, or the disk refuses.
     pub fn open(root: &Path, source: &str, about: &Value, options: StoreOptions) -> Result<Store> {
         let raw = root.join("raw");
+        manifest::refuse_other_folders(root)?;
         std::fs::create_dir_all(&raw).at(&raw)?;
         let lock = lock(root)?;
-        check_manifest(root, Manifest { format: FORMAT, source: source.to_owned(), about: about.clone() })?;
+        Manifest { format: FORMAT, source: source.to_owned(), about: about.clone() }.hold(root)?;
         let mut log = Log::open(root)?;
         let state = State::read(root)?;
         let recovered = recover::recover(root, state)?;
@@ -200,27 +193,6 @@ fn lock(root: &Path) -> Result<File> {
             .help("stop it first, or collect into another folder")),
         Err(TryLockError::Error(e)) => Err(Error::io(&path, e)),
     }
-}
-
-fn check_manifest(root: &Path, wished: Manifest) -> Result<()> {
-    let path = root.join("collect.json");
-    if !path.exists() {
-        let text = serde_json::to_vec_pretty(&wished)
-            .map_err(|e| Error::internal("the manifest has no JSON form").caused_by(e))?;
-        return atomic::write_bytes(&path, &text);
-    }
-    let bytes = std::fs::read(&path).at(&path)?;
-    let there: Manifest =
-        serde_json::from_slice(&bytes).map_err(|e| Error::input(format!("not a manifest: {e}")).at(&path))?;
-    if there.format > FORMAT {
-        let what = format!("the collection has format {}; this program reads up to {FORMAT}", there.format);
-        return Err(Error::input(what).at(&path).help("use the version of quintet that wrote it, or a newer one"));
-    }
-    if (&there.source, &there.about) != (&wished.source, &wished.about) {
-        let what = format!("the folder holds another collection: {} {}", there.source, there.about);
-        return Err(Error::input(what).at(&path).help("go on with the same options, or collect into another folder"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

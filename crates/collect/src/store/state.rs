@@ -110,6 +110,15 @@ impl State {
         })
     }
 
+    /// Takes it away, if there is one.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn forget(root: &Path) -> Result<()> {
+        let path = root.join("cursor.json");
+        if path.exists() { std::fs::remove_file(&path).at(&path) } else { Ok(()) }
+    }
+
     /// Writes it whole or not at all.
     ///
     /// # Errors

@@ -126,3 +126,28 @@ fn lost_lines_are_told_and_files_may_be_moved_away() {
     store.close().unwrap();
     assert_eq!(lines(folder.path()), [line(100)]);
 }
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("posts.parquet"), "x").unwrap();
+    let error = Store::open(folder.path(), "test", &json!({}), StoreOptions::default()).err().unwrap();
+    assert!(error.what().contains("other files") && error.way_out().is_some(), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn another_collection_is_refused_by_what_differs_unless_nothing_came_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |about: &Value| Store::open(folder.path(), "test", about, StoreOptions::default());
+    let (slip, meant) = (json!({"what": {"host": "a", "rate": 1}}), json!({"what": {"host": "b", "rate": 1}}));
+    open(&slip).unwrap();
+    let mut store = open(&meant).unwrap();
+    store.push(&line(1)).unwrap();
+    store.close().unwrap();
+    let error = open(&slip).err().unwrap();
+    assert_eq!(error.what(), "the folder holds another collection: what.host is \"b\", not \"a\"");
+    let error = Store::open(folder.path(), "other", &meant, StoreOptions::default()).err().unwrap();
+    assert!(error.what().ends_with("from test, not other"), "{error}");
+    drop(open(&meant).unwrap());
+}

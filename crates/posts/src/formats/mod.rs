@@ -5,6 +5,8 @@ mod fields;
 pub mod json;
 mod mastodon;
 mod native;
+#[cfg(test)]
+mod testing;
 mod x;
 mod x_archive;
 mod x_v1;

@@ -65,7 +65,7 @@ impl Format for XV2 {
     fn read(&self, object: &Object, notes: &mut Notes, records: &mut Vec<Record>) {
         let Some(data) = object.get("data") else {
             return match object.get("errors") {
-                Some(Json::List(errors)) => errors.iter().for_each(|e| records.push(problem(e))),
+                Some(Json::List(errors)) if !errors.is_empty() => errors.iter().for_each(|e| records.push(problem(e))),
                 _ if object.contains_key("title") && !object.contains_key("text") => {
                     records.push(problem(&Json::Object(object.clone())));
                 }

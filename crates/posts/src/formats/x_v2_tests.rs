@@ -196,6 +196,10 @@ fn pages_without_posts_are_accounted_for() {
         json!({"title": "ConnectionException", "type": "https://api.twitter.com/2/problems/streaming-connection"});
     assert_eq!(kinds(problem.clone()), ["error: ConnectionException"]);
     assert_eq!(kinds(json!({"errors": [problem]})), ["error: ConnectionException"]);
+    // Where the format was named: no line goes without an account.
+    let (mut notes, mut records) = (Notes::default(), Vec::new());
+    formats::read(&XV2, br#"{"errors": []}"#, &mut notes, &mut records);
+    assert_eq!(records, [Record::Rejected("no `id`".into())]);
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Import<'_> {
 
     /// Accounts for a file without posts.
     pub(super) fn pass_over(&mut self, name: String, head: &Batch, among_others: bool, failure: Option<&str>) {
+        self.broken |= failure.is_some();
         if !among_others || failure.is_some() {
             let what = if head.is_empty() { "holds no records" } else { "holds no posts of a known format" };
             let because = failure.map_or(String::new(), |f| format!(" ({f})"));

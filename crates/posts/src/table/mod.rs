@@ -17,6 +17,7 @@
 
 mod cells;
 mod csv_rows;
+mod guarded;
 mod map;
 mod parquet_rows;
 

@@ -13,6 +13,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::cells::{self, Cell};
+use super::guarded::guarded;
 use super::map::{Columns, FieldMap};
 use crate::error::{AtPath, Error, Result};
 use crate::input::{Batch, RecordSource};
@@ -46,7 +47,9 @@ impl ParquetRows {
     /// If it is no Parquet file, lacks a column that the map names, or a column is of a kind that has no text.
     pub fn open(path: &Path, map: Arc<FieldMap>) -> Result<ParquetRows> {
         let bad = |e: &dyn std::fmt::Display| Error::input(format!("the Parquet file cannot be read: {e}")).at(path);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at(path)?).map_err(|e| bad(&e))?;
+        let file = File::open(path).at(path)?;
+        let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|e| bad(&e))?;
+        let builder = builder.map_err(|e| bad(&e))?;
         let schema = builder.schema().clone();
         let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
         let mut columns = map.resolve(&names).map_err(|e| e.at(path))?;
@@ -67,17 +70,22 @@ impl ParquetRows {
         for (.., number) in &mut columns.fields {
             *number = used.binary_search(number).unwrap_or_default();
         }
-        let reader = builder.with_projection(mask).with_batch_size(ROWS).build().map_err(|e| bad(&e))?;
+        let reader = guarded(|| builder.with_projection(mask).with_batch_size(ROWS).build()).map_err(|e| bad(&e))?;
+        let reader = reader.map_err(|e| bad(&e))?;
         Ok(ParquetRows { reader, columns, map, current: Vec::new(), rows: 0, at: 0, count: 0, failure: None })
     }
 
     /// Decodes the next rows; false at the end or after a failure.
     fn advance(&mut self) -> bool {
         while self.at == self.rows {
-            let next = match self.reader.next() {
-                Some(Ok(batch)) => convert(&batch).map(|columns| (columns, batch.num_rows())),
-                Some(Err(error)) => Err(error.to_string()),
-                None => return false,
+            let next = match guarded(|| self.reader.next()) {
+                Ok(Some(Ok(batch))) => {
+                    let converted = guarded(|| convert(&batch)).and_then(|columns| columns);
+                    converted.map(|columns| (columns, batch.num_rows()))
+                }
+                Ok(Some(Err(error))) => Err(error.to_string()),
+                Ok(None) => return false,
+                Err(panic) => Err(panic),
             };
             match next {
                 Ok((columns, rows)) => (self.current, self.rows, self.at) = (columns, rows, 0),

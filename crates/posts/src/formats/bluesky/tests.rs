@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::formats::{self, Found};
+use crate::formats::{Found, testing};
 use crate::post::Mention;
 
 const DID: &str = "did:plc:aaaabbbbccccddddeeeeffff";
@@ -13,25 +13,15 @@ fn uri(key: &str) -> String {
 }
 
 fn read(value: Value) -> (Vec<Record>, Notes) {
-    let (mut notes, mut records) = (Notes::default(), Vec::new());
-    let text = value.to_string();
-    let object = formats::parse(text.as_bytes());
-    assert!(object.is_ok_and(|o| Bluesky.recognises(&o) && formats::detect(&o).is_some_and(|f| f.name() == "bluesky")));
-    formats::read(&Bluesky, text.as_bytes(), &mut notes, &mut records);
-    (records, notes)
+    testing::read(&Bluesky, &value)
 }
 
 fn one(value: Value) -> Record {
-    let (mut records, _) = read(value);
-    assert_eq!(records.len(), 1);
-    records.remove(0)
+    testing::one(&Bluesky, &value)
 }
 
 fn found(value: Value) -> Found {
-    match one(value) {
-        Record::Post(found) => *found,
-        other => panic!("not a post: {other:?}"),
-    }
+    testing::found(&Bluesky, &value)
 }
 
 fn commit(record: Value) -> Value {
@@ -40,10 +30,8 @@ fn commit(record: Value) -> Value {
 }
 
 fn record(more: Value) -> Value {
-    let mut record = json!({"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024-09-09T19:46:02.102Z"});
-    let fields = record.as_object_mut().zip(more.as_object());
-    fields.map(|(into, more)| into.extend(more.clone())).unwrap_or_default();
-    record
+    let record = json!({"$type": "app.bsky.feed.post", "text": "hello", "createdAt": "2024-09-09T19:46:02.102Z"});
+    testing::with(record, &more)
 }
 
 #[test]

@@ -3,43 +3,27 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::formats::{self, Found};
+use crate::formats::{Found, testing};
 use crate::post::Mention;
 
 fn read(value: Value) -> (Vec<Record>, Notes) {
-    let (mut notes, mut records) = (Notes::default(), Vec::new());
-    let text = value.to_string();
-    let object = formats::parse(text.as_bytes());
-    assert!(object.is_ok_and(|o| formats::detect(&o).is_some_and(|f| f.name() == "mastodon")), "{text}");
-    formats::read(&Mastodon, text.as_bytes(), &mut notes, &mut records);
-    (records, notes)
+    testing::read(&Mastodon, &value)
 }
 
 fn one(value: Value) -> Record {
-    let (mut records, _) = read(value);
-    assert_eq!(records.len(), 1);
-    records.remove(0)
+    testing::one(&Mastodon, &value)
 }
 
 fn found(value: Value) -> Found {
-    match one(value) {
-        Record::Post(found) => *found,
-        other => panic!("not a post: {other:?}"),
-    }
-}
-
-fn with(mut base: Value, more: Value) -> Value {
-    let fields = base.as_object_mut().zip(more.as_object());
-    fields.map(|(into, more)| into.extend(more.clone())).unwrap_or_default();
-    base
+    testing::found(&Mastodon, &value)
 }
 
 fn status(more: Value) -> Value {
-    with(
+    testing::with(
         json!({"id": "109000000000000001", "uri": "https://a.example/users/ann/statuses/109000000000000001", "created_at": "2024-02-01T10:00:00.000Z",
             "content": "<p>hello</p>", "visibility": "public", "language": "en", "spoiler_text": "", "sensitive": false, "tags": [], "mentions": [],
             "media_attachments": [], "account": {"id": "7", "username": "ann", "acct": "ann", "bot": false}}),
-        more,
+        &more,
     )
 }
 
@@ -139,11 +123,11 @@ fn searches_and_threads_are_pages() {
 }
 
 fn note(more: Value) -> Value {
-    with(
+    testing::with(
         json!({"id": "https://a.example/users/ann/statuses/1", "type": "Note", "published": "2024-02-01T10:00:00Z",
             "attributedTo": "https://a.example/users/ann", "to": ["https://www.w3.org/ns/activitystreams#Public"],
             "cc": ["https://a.example/users/ann/followers"], "content": "<p>hello</p>", "contentMap": {"de": "<p>hello</p>"}}),
-        more,
+        &more,
     )
 }
 
