@@ -232,7 +232,8 @@ fn a_name_without_end_ends_the_archive() {
 #[test]
 fn packings_without_end_are_left() {
     // There are archives that hold themselves.
-    let inside: [fn(&[u8]) -> Vec<u8>; 3] = [gzip, |bytes| zip(&[("a", bytes)]), |bytes| tar(&[("a", bytes)])];
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    let inside: [Pack; 3] = [gzip, |bytes| zip(&[("a", bytes)]), |bytes| tar(&[("a", bytes)])];
     for pack in inside {
         let mut packed = TEXT.as_bytes().to_vec();
         (0..10).for_each(|_| packed = pack(&packed));
