@@ -101,7 +101,7 @@ impl BarPlot {
 
     /// A value as it stands beside its bar.
     fn printed(&self, bar: &Bar) -> String {
-        let value = if self.counts { grouped(bar.value) } else { number(bar.value) };
+        let value = if self.counts || bar.value == 0.0 { grouped(bar.value) } else { number(bar.value) };
         match bar.interval.filter(|i| i.0.is_finite() && i.1.is_finite()) {
             Some((low, high)) => format!("{value} ({}–{})", number(low), number(high)),
             None => value,

@@ -25,7 +25,7 @@ mod table;
 pub use bars::BarPlot;
 pub use lines::LinePlot;
 pub use scatter::ScatterPlot;
-pub use table::Table;
+pub use table::{MARK, Table};
 
 /// A report in the order it is read: headings, text, tables, plots.
 #[derive(Clone, Debug, Serialize)]
@@ -122,13 +122,13 @@ impl Report {
 
     /// Headings, text and tables; plots by their titles.
     pub fn markdown(&self) -> String {
-        let mut out = format!("# {}\n", self.title);
+        let mut out = format!("# {}\n", inert(&self.title));
         for block in &self.blocks {
             out.push('\n');
             match block {
-                Block::Section(heading) => out.push_str(&format!("## {heading}\n")),
-                Block::Text(text) => out.push_str(&format!("{text}\n")),
-                Block::Note(text) => out.push_str(&format!("> {text}\n")),
+                Block::Section(heading) => out.push_str(&format!("## {}\n", inert(heading))),
+                Block::Text(text) => out.push_str(&format!("{}\n", inert(text))),
+                Block::Note(text) => out.push_str(&format!("> {}\n", inert(text))),
                 Block::Table(table) => out.push_str(&table.markdown()),
                 Block::Plot(plot) => out.push_str(&format!("(Plot in the HTML report: {})\n", plot.title())),
             }
@@ -148,6 +148,11 @@ impl Report {
 /// A count with its digits in threes: 12,345.
 pub fn count(n: usize) -> String {
     axes::grouped(n as f64)
+}
+
+/// `text` as it may stand in Markdown: what a post wrote is neither an element nor a picture fetched from elsewhere.
+fn inert(text: &str) -> String {
+    text.replace('<', "\\<").replace("](", "]\\(")
 }
 
 /// `text` as it may stand in HTML text and attributes.
@@ -221,6 +226,9 @@ mod tests {
     fn markdown_and_json_hold_the_same_figures() {
         let markdown = report().markdown();
         assert!(markdown.contains("| ours & theirs | 71.2 |") && markdown.contains("> Synthetic"));
+        let hostile =
+            Report::new("").table(Table::new(["text"]).row(["<img src=x> ![x](https://x.example/i)"])).markdown();
+        assert!(hostile.contains("| \\<img src=x> ![x]\\(https://x.example/i) |"), "{hostile}");
         let json: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
         assert_eq!(json["blocks"][3]["plot"]["kind"], "lines");
     }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::escape;
+use super::{escape, inert};
 
 /// A cell of more characters is broken into lines on a page.
 const LONG_CELL: usize = 40;
+/// What a cell holds that says "yes" and nothing else.
+pub const MARK: &str = "\u{25cf}";
 
 /// Rows of cells under column names. Columns of numbers are set flush right.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,6 +68,12 @@ impl Table {
         self.rows.iter().any(|row| width(&row[c]) > LONG_CELL)
     }
 
+    /// Whether a column of a table with marks holds nothing else; on a phone its name stands upright and it is narrow.
+    fn marked(&self, c: usize) -> bool {
+        let marks = self.rows.iter().flatten().any(|cell| cell == MARK);
+        marks && self.rows.iter().all(|row| matches!(row[c].as_str(), "" | MARK))
+    }
+
     /// Aligned columns for a terminal, ending in a line break.
     pub fn plain(&self) -> String {
         let widths: Vec<usize> = (0..self.columns.len())
@@ -96,7 +104,7 @@ impl Table {
     /// A Markdown table, ending in a line break.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|c| c.replace('|', "\\|").replace('\n', " ")).collect();
+            let cells: Vec<String> = cells.iter().map(|c| inert(c).replace('|', "\\|").replace('\n', " ")).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let mut out = self.title.as_ref().map(|t| format!("**{t}**\n\n")).unwrap_or_default();
@@ -117,10 +125,14 @@ impl Table {
                 let class = match () {
                     () if self.numeric(c) => " class=\"n\"",
                     () if self.wordy(c) => " class=\"w\"",
+                    () if self.marked(c) => " class=\"m\"",
                     () => "",
                 };
                 let scope = if tag == "th" { " scope=\"col\"" } else { "" };
-                format!("<{tag}{scope}{class}>{}</{tag}>", escape(cell))
+                // A number keeps its unit where a line must break.
+                let cell = escape(cell).replace(" %", "\u{a0}%");
+                let cell = if tag == "td" && self.numeric(c) { whole_words(&cell) } else { cell };
+                format!("<{tag}{scope}{class}>{cell}</{tag}>")
             });
             format!("<tr>{}</tr>\n", cells.collect::<String>())
         };
@@ -132,6 +144,14 @@ impl Table {
             row(&self.columns, "th")
         )
     }
+}
+
+/// Escaped text that breaks between its words only, not after the hyphens of a date.
+fn whole_words(text: &str) -> String {
+    if !text.contains(' ') {
+        return text.to_owned();
+    }
+    text.split(' ').map(|word| format!("<span>{word}</span>")).collect::<Vec<_>>().join(" ")
 }
 
 /// Columns a cell takes on a terminal; characters are counted, which is right for the Latin text we print.
@@ -152,5 +172,18 @@ mod tests {
         let want = "model    R@1  note\n------  ----  ----------\nours    12.5\nchance   0.1  1 in 1,000\nx\n";
         assert_eq!(table.plain(), want);
         assert!(table.markdown().contains("|---|---:|---|"));
+    }
+
+    #[test]
+    fn columns_are_set_by_what_they_hold() {
+        let html = Table::new(["text", "posts"]).row([MARK, "3 %"]).row(["", "12 %"]).row(["", "7 (1 %)"]).html();
+        for part in [
+            "<th scope=\"col\" class=\"m\">text</th>",
+            "<td class=\"n\">12\u{a0}%</td>",
+            "<td class=\"n\"><span>7</span> <span>(1\u{a0}%)</span></td>",
+            "<td class=\"m\"></td>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use quintet_report::{BarPlot, LinePlot, Report, Table, count};
+use quintet_report::{BarPlot, LinePlot, MARK, Report, Table, count};
 
 use super::table::part_name;
 use super::{CheckReport, Counted, PartCounts, Severity, Top};
@@ -11,6 +11,8 @@ use crate::component::Component;
 
 /// Bars of a plot; more would be too many to read.
 const BARS: usize = 15;
+/// What stands where nothing is known.
+const UNKNOWN: &str = "\u{2013}";
 /// Named days under the plot of days.
 const NAMED_DAYS: i64 = 3;
 
@@ -55,9 +57,10 @@ impl CheckReport {
     }
 
     fn what_is_there(&self, report: Report) -> Report {
-        let rows = self.count_rows();
+        let rows = self.count_rows(count);
         let mut table = Table::new(rows[0].clone());
-        rows.into_iter().skip(1).for_each(|row| table.push(row));
+        let known = |cell: String| if cell == "unknown" { UNKNOWN.to_owned() } else { cell };
+        rows.into_iter().skip(1).for_each(|row| table.push(row.into_iter().map(known)));
         let rule = self.split.as_deref().map_or_else(String::new, |rule| format!("Parts: {rule}. "));
         table = table.note(format!(
             "{rule}\u{201c}Texts cut\u{201d}: those that end in an ellipsis, as texts do that were cut."
@@ -72,7 +75,7 @@ impl CheckReport {
         let mut together =
             Table::new(names.into_iter().chain(["posts", "share"])).title("Components that occur together");
         for Counted { name, posts } in self.together(|p| &p.combinations) {
-            let has = names.map(|c| if name.split('+').any(|n| n == c) { "\u{25cf}" } else { "" }.to_owned());
+            let has = names.map(|c| if name.split('+').any(|n| n == c) { MARK } else { "" }.to_owned());
             let share = format!("{:.1} %", 100.0 * posts as f64 / all);
             together.push(has.into_iter().chain([count(posts), share]));
         }
@@ -110,12 +113,16 @@ impl CheckReport {
 
     fn names(&self, report: Report) -> Report {
         let languages = self.together(|p| &p.languages);
-        report
+        let mut report = report
             .section("Languages, hashtags, places")
-            .text(format!("Hashtags: {}.\nPlaces: {}.", summed(&self.tags), summed(&self.places)))
             .plot(bars("Languages, as the source says", &languages, languages.len()))
-            .plot(bars("Most frequent hashtags", &self.tags.top, self.tags.different))
-            .plot(bars("Most frequent places", &self.places.top, self.places.different))
+            .text(format!("Hashtags: {}.\nPlaces: {}.", summed(&self.tags), summed(&self.places)));
+        for (title, top) in [("Most frequent hashtags", &self.tags), ("Most frequent places", &self.places)] {
+            if !top.top.is_empty() {
+                report = report.plot(bars(title, &top.top, top.different));
+            }
+        }
+        report
     }
 
     fn twice(&self, mut report: Report) -> Report {
@@ -141,8 +148,8 @@ impl CheckReport {
                 count(self.near.posts)
             ));
             for group in &self.near.largest {
-                let (posts, authors) = (group.posts.to_string(), group.authors.to_string());
-                table.push([posts, authors, format!("{} ({})", group.text, group.example)]);
+                let authors = if group.authors == 0 { UNKNOWN.to_owned() } else { count(group.authors) };
+                table.push([count(group.posts), authors, format!("{} ({})", group.text, group.example)]);
             }
             report = report.table(table);
         }
@@ -150,7 +157,9 @@ impl CheckReport {
             return report;
         }
         let mut table = Table::new(["shared", "between", "posts", "share"]).title("Shared between parts");
-        self.overlap_rows().into_iter().for_each(|row| table.push(row));
+        // On a narrow page the first column breaks into lines, not "2 of 100".
+        let whole = |(i, cell): (usize, String)| if i == 0 { cell } else { cell.replace(' ', "\u{a0}") };
+        self.overlap_rows().into_iter().for_each(|row| table.push(row.into_iter().enumerate().map(whole)));
         report.table(table)
     }
 
@@ -161,11 +170,11 @@ impl CheckReport {
             return report.text("No post has an image.");
         }
         let mut table = Table::new(["first images of posts", "files", "posts", "such as"]);
-        table.push(["files referred to".into(), i.files.to_string(), String::new(), String::new()]);
+        table.push(["files referred to".into(), count(i.files), String::new(), String::new()]);
         for (what, bad) in [("absent", &i.absent), ("unreadable", &i.unreadable), ("cut off", &i.cut)] {
-            table.push([what.into(), bad.files.to_string(), bad.posts.to_string(), bad.examples.join(", ")]);
+            table.push([what.into(), count(bad.files), count(bad.posts), bad.examples.join(", ")]);
         }
-        table.push(["known by address only".into(), String::new(), i.remote.to_string(), String::new()]);
+        table.push(["known by address only".into(), String::new(), count(i.remote), String::new()]);
         report.table(table)
     }
 
@@ -190,11 +199,11 @@ impl CheckReport {
             values.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
             let (name, kind, part) = (&balance.name, format!("{}s", balance.kind), part_name(balance.part));
             for (value, n) in values.iter().take(BARS) {
-                table.push([name.as_str(), &kind, part, value, &n.to_string()]);
+                table.push([name.as_str(), &kind, part, value, &count(**n)]);
             }
             if let Some(rest) = values.get(BARS..).filter(|rest| !rest.is_empty()) {
                 let n: usize = rest.iter().map(|(_, n)| **n).sum();
-                table.push([name.as_str(), &kind, part, &format!("{} others", rest.len()), &n.to_string()]);
+                table.push([name.as_str(), &kind, part, &format!("{} others", count(rest.len())), &count(n)]);
             }
         }
         report.table(table)
@@ -206,6 +215,9 @@ fn days_after(first: Date, day: Date) -> f64 {
 }
 
 fn summed(top: &Top) -> String {
+    if top.posts == 0 {
+        return "none".to_owned();
+    }
     let [different, posts, once] = [top.different, top.posts, top.once].map(count);
     format!("{different} different in {posts} posts, {once} of them in one post only")
 }

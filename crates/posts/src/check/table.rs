@@ -62,23 +62,23 @@ pub(super) fn part_name(part: Option<Part>) -> &'static str {
 }
 
 impl CheckReport {
-    /// What is counted by part, in rows; columns are the parts that have posts.
-    pub(super) fn count_rows(&self) -> Vec<Vec<String>> {
+    /// What is counted by part, in rows; columns are the parts that have posts. `number` writes a count.
+    pub(super) fn count_rows(&self, number: fn(usize) -> String) -> Vec<Vec<String>> {
         let parts: Vec<usize> = (0..4).filter(|&i| self.parts[i].posts > 0).collect();
         let name = |&i: &usize| part_name(Part::ALL.get(i).copied()).to_owned();
         let mut rows = vec![std::iter::once(String::new()).chain(parts.iter().map(name)).collect::<Vec<_>>()];
         let mut row = |label: &str, cell: &dyn Fn(&super::PartCounts) -> String| {
             rows.push(std::iter::once(label.to_owned()).chain(parts.iter().map(|&i| cell(&self.parts[i]))).collect());
         };
-        row("posts", &|p| p.posts.to_string());
-        row("authors", &|p| p.authors.to_string());
+        row("posts", &|p| number(p.posts));
+        row("authors", &|p| number(p.authors));
         for c in Component::ALL {
             let share = |p: &super::PartCounts| 100.0 * p.components[c] as f64 / p.posts.max(1) as f64;
-            row(c.name(), &|p| format!("{} ({:.0} %)", p.components[c], share(p)));
+            row(c.name(), &|p| format!("{} ({:.0} %)", number(p.components[c]), share(p)));
         }
         let time =
             |t: Option<jiff::Timestamp>| t.map_or("unknown".into(), |t| t.strftime("%Y-%m-%d %H:%M").to_string());
-        row("texts cut", &|p| p.truncated.to_string());
+        row("texts cut", &|p| number(p.truncated));
         row("first (UTC)", &|p| time(p.first));
         row("last (UTC)", &|p| time(p.last));
         rows
@@ -142,7 +142,7 @@ impl fmt::Display for CheckReport {
             self.posts(),
             self.split.as_deref().unwrap_or("not made")
         )?;
-        writeln!(f, "{}", aligned(&self.count_rows()))?;
+        writeln!(f, "{}", aligned(&self.count_rows(|n| n.to_string())))?;
         writeln!(f, "components together\n{}", self.combinations())?;
         for (i, part) in self.parts.iter().enumerate().filter(|(_, p)| p.posts > 0) {
             writeln!(f, "languages in {}: {}", part_name(Part::ALL.get(i).copied()), frequent(&part.languages))?;
@@ -166,8 +166,13 @@ impl fmt::Display for CheckReport {
         if !self.near.largest.is_empty() {
             writeln!(f, "said again and again ({} posts in {} groups)", self.near.posts, self.near.groups)?;
             for group in self.near.largest.iter().take(SHOWN_GROUPS) {
-                let (posts, authors, id) = (group.posts, group.authors, &group.example);
-                writeln!(f, "  {posts} posts by {authors} authors, such as {id}: {}", group.text)?;
+                let (posts, id) = (group.posts, &group.example);
+                let by = match group.authors {
+                    0 => "unknown authors".to_owned(),
+                    1 => "one author".to_owned(),
+                    many => format!("{many} authors"),
+                };
+                writeln!(f, "  {posts} posts by {by}, such as {id}: {}", group.text)?;
             }
             writeln!(f)?;
         }
