@@ -10,9 +10,9 @@ use super::contents::Contents;
 use super::near::{Sketch, groups};
 use super::words::{SHORTEST, hash, words};
 use super::{Images, NearGroup, NearGroups, PartCounts};
-use crate::component::PerComponent;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::summary::components;
 use crate::{Corpus, Part, Post};
 
 /// What overlap and duplicates are about; 0 means that the post has none.
@@ -80,7 +80,7 @@ pub fn scan(corpus: &Corpus, progress: &dyn Progress) -> Result<Scan> {
                 short_texts += usize::from(has_text);
             }
             files.add(corpus, post, posts.len());
-            count(&mut counts[slot(part)], post, has_text);
+            count(&mut counts[slot(part)], post);
             contents.add(&mut counts[slot(part)], post);
             posts.push((part, traits));
         }
@@ -101,14 +101,8 @@ pub fn scan(corpus: &Corpus, progress: &dyn Progress) -> Result<Scan> {
     Ok(Scan { posts, counts, contents, short_texts, images })
 }
 
-fn count(counts: &mut PartCounts, post: &Post, has_text: bool) {
-    let has = PerComponent([
-        has_text,
-        !post.images.is_empty(),
-        !post.hashtags.is_empty(),
-        post.place.is_some(),
-        post.author.is_some(),
-    ]);
+fn count(counts: &mut PartCounts, post: &Post) {
+    let has = components(post);
     counts.posts += 1;
     for (component, &yes) in has.iter() {
         counts.components[component] += usize::from(yes);
