@@ -85,14 +85,23 @@ fn what_was_deleted_is_in_no_export() {
         )
     };
     let delete = "{\"delete\":{\"status\":{\"id_str\":\"2\",\"user_id_str\":\"7\"}}}\n";
-    std::fs::write(path.join("dump.jsonl"), post("1") + &post("2") + delete).unwrap();
+    std::fs::write(path.join("dump.jsonl"), post("1") + &post("2") + &post("3") + delete).unwrap();
     json(path, &["import", "dump.jsonl", "--into", "corpus"]);
     json(path, &["export", "corpus", "--into", "out"]);
     assert!(path.join("corpus/forgotten.csv").is_file());
     assert!(!path.join("out/forgotten.csv").exists());
     json(path, &["export", "corpus", "--into", "out.jsonl"]);
     let lines = std::fs::read_to_string(path.join("out.jsonl")).unwrap();
-    assert!(lines.contains("post 1") && !lines.contains("post 2"), "{lines}");
+    assert!(lines.contains("post 1") && !lines.contains("post 2") && lines.contains("post 3"), "{lines}");
+
+    // A line that somebody adds holds from the next export on, not only from the next import.
+    let orders = std::fs::read_to_string(path.join("corpus/forgotten.csv")).unwrap();
+    std::fs::write(path.join("corpus/forgotten.csv"), orders + "post,3,\n").unwrap();
+    for (into, more) in [("all.jsonl", &[][..]), ("some.jsonl", &["--sample", "5"][..])] {
+        let report = json(path, &[&["export", "corpus", "--into", into][..], more].concat());
+        assert_eq!((&report["posts"], &report["forgotten"]), (&1.into(), &1.into()), "{report:#}");
+        assert!(!std::fs::read_to_string(path.join(into)).unwrap().contains("post 3"));
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! Posts are streamed: what is in memory is a few thousand of them, the parts and labels of the corpus, and with images
 //! packed in some 32 MB of those for each split. Everything is made beside its place and moved there whole at the end: an
-//! export that was stopped leaves what was there before, and is begun anew. What was deleted on request is not in the
-//! corpus, so it is in no export either.
+//! export that was stopped leaves what was there before, and is begun anew. What `forgotten.csv` names is in no export, and
+//! the file itself in none either: it would tell others who deleted what.
 
 mod card;
 mod columns;
@@ -112,6 +112,8 @@ pub struct ExportReport {
     pub posts: u64,
     /// Posts of the corpus.
     pub of: u64,
+    /// Posts of the corpus left out because its `forgotten.csv` names them or their authors.
+    pub forgotten: u64,
     /// Posts written, by part.
     pub parts: BTreeMap<Part, u64>,
     /// Posts written, by language; "" is unknown.
@@ -177,9 +179,9 @@ pub fn export(corpus: &Corpus, options: &ExportOptions, into: &Path, progress: &
         let chunk = chunk?;
         let read = chunk.len() as u64;
         let mut picked = Vec::with_capacity(chunk.len());
-        for post in chunk {
+        for mut post in chunk {
             let part = parts.get(&post.id).copied();
-            if selector.takes(&post, part) {
+            if selector.takes(&mut post, part) {
                 report.count(&post, part);
                 picked.push((post, part));
             }
@@ -191,6 +193,7 @@ pub fn export(corpus: &Corpus, options: &ExportOptions, into: &Path, progress: &
         }
     }
     drop(task);
+    report.forgotten = selector.forgotten;
     if report.posts == 0 {
         return Err(selector.nothing().at(corpus.root()));
     }
@@ -280,6 +283,12 @@ impl ExportReport {
         let alone = self.format == Some(ExportFormat::Jsonl) && !self.files.contains_key("posts.jsonl.gz");
         if alone && (divided || labelled) {
             self.notes.push("a file of lines holds posts without parts and labels; name a folder to keep them".into());
+        }
+        if self.forgotten > 0 {
+            self.notes.push(format!(
+                "{} posts are left out: forgotten.csv names them; the next import with --add takes them out",
+                self.forgotten
+            ));
         }
         if self.images.missing > 0 {
             self.notes.push(format!("{} image files are missing; `quintet check` names some", self.images.missing));

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::component::Component;
 use crate::error::{Error, Result};
+use crate::forgotten::{self, Forgotten};
 use crate::progress::Progress;
 use crate::summary::components;
 use crate::{Corpus, Part, Post};
@@ -90,6 +91,10 @@ type Stage = (&'static str, Box<dyn Fn(&Post, Option<Part>) -> bool>, u64);
 
 /// A selection at work: goes over the posts of a corpus in their order.
 pub(super) struct Selector {
+    /// What must stay out, should it be in the corpus still: a line added by hand holds from the next import on.
+    orders: Forgotten,
+    /// Posts left out for that reason.
+    pub forgotten: u64,
     stages: Vec<Stage>,
     sample: Option<(Sample, u64)>,
     /// Rows of a sample of a fixed size.
@@ -170,8 +175,13 @@ impl Selection {
         parts: &HashMap<String, Part>,
         progress: &dyn Progress,
     ) -> Result<Selector> {
-        let mut selector =
-            Selector { stages: self.stages(), sample: self.sample.map(|s| (s, self.seed)), rows: None, row: 0 };
+        let mut orders = Forgotten::default();
+        forgotten::read(corpus.root(), |order| {
+            orders.obey(&order);
+            Ok(())
+        })?;
+        let sample = self.sample.map(|s| (s, self.seed));
+        let mut selector = Selector { orders, forgotten: 0, stages: self.stages(), sample, rows: None, row: 0 };
         let Some(Sample::Posts(n)) = self.sample else { return Ok(selector) };
         let task = progress.task("sample", Some(corpus.len() as u64), "posts");
         let mut smallest: BinaryHeap<(u64, u64)> = BinaryHeap::new();
@@ -180,17 +190,18 @@ impl Selection {
                 return Err(super::stopped());
             }
             let chunk = chunk?;
-            for post in &chunk {
+            let read = chunk.len() as u64;
+            for mut post in chunk {
                 let row = selector.row;
                 selector.row += 1;
-                if selector.passes(post, parts.get(&post.id).copied()) {
+                if selector.orders.clean(&mut post) && selector.passes(&post, parts.get(&post.id).copied()) {
                     smallest.push((hash(self.seed, &post.id), row));
                     if smallest.len() > n {
                         smallest.pop();
                     }
                 }
             }
-            task.advance(chunk.len() as u64);
+            task.advance(read);
         }
         selector.rows = Some(smallest.into_iter().map(|(_, row)| row).collect());
         selector.row = 0;
@@ -208,10 +219,14 @@ impl Selector {
         })
     }
 
-    /// Whether the next post of the corpus leaves.
-    pub(super) fn takes(&mut self, post: &Post, part: Option<Part>) -> bool {
+    /// Whether the next post of the corpus leaves; takes from it what must be forgotten.
+    pub(super) fn takes(&mut self, post: &mut Post, part: Option<Part>) -> bool {
         let row = self.row;
         self.row += 1;
+        if !self.orders.clean(post) {
+            self.forgotten += 1;
+            return false;
+        }
         if !self.passes(post, part) {
             return false;
         }
@@ -224,7 +239,11 @@ impl Selector {
 
     /// Why nothing came through: the filter that let nothing pass, with what the one before it left.
     pub(super) fn nothing(&self) -> Error {
-        let mut left = self.row;
+        let mut left = self.row - self.forgotten;
+        if left == 0 && self.forgotten > 0 {
+            return Error::input(format!("no post is selected: {} names them all", forgotten::FILE))
+                .help("remove the line of what may be kept");
+        }
         for (name, _, passed) in &self.stages {
             if *passed == 0 {
                 let what = format!("no post is selected: none of {left} passes `{name}`");
