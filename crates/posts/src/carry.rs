@@ -52,7 +52,7 @@ pub struct Carried {
 pub struct Carrier {
     images: Images,
     corpus: PathBuf,
-    done: HashMap<(String, String), Option<String>>,
+    done: HashMap<(String, String), (Option<String>, bool)>,
     /// The ZIP file that images were last taken from.
     zip: Option<(PathBuf, zip::ZipArchive<File>)>,
     /// What became of the files.
@@ -72,25 +72,24 @@ impl Carrier {
     pub fn carry(&mut self, images: &mut Vec<ImageRef>, source: &Source) -> Result<()> {
         for image in images.iter_mut() {
             if let Some(path) = image.path.take() {
-                let missing = self.carried.missing;
-                image.path = self.file(path, source)?;
+                let (path, there) = self.file(path, source)?;
                 // Where there is an address, the image is still to be had.
-                if self.carried.missing > missing && image.url.is_some() {
-                    image.path = None;
-                }
+                image.path = path.filter(|_| there || image.url.is_none());
             }
         }
         images.retain(|i| i.path.is_some() || i.url.is_some());
         Ok(())
     }
 
-    /// The path of a file in the corpus; `None` if it may not be read.
-    fn file(&mut self, path: String, source: &Source) -> Result<Option<String>> {
+    /// The path of a file in the corpus, `None` if it may not be read, and whether there is a file.
+    fn file(&mut self, path: String, source: &Source) -> Result<(Option<String>, bool)> {
         let key = (source.name.clone(), path);
         if let Some(known) = self.done.get(&key) {
             return Ok(known.clone());
         }
+        let missing = self.carried.missing;
         let new = self.take(Path::new(&key.1), source)?;
+        let new = (new, self.carried.missing == missing);
         self.done.insert(key, new.clone());
         Ok(new)
     }
@@ -203,6 +202,14 @@ mod tests {
         let paths: Vec<&str> = images.iter().filter_map(|i| i.path.as_deref()).collect();
         assert_eq!(paths, ["images/dump/a.jpg", "images/dump/a.jpg", "images/dump/b.jpg", "images/dump/c.jpg"]);
         assert!(corpus.join(paths[0]).is_file() && !corpus.join(paths[2]).exists());
+
+        // Every post whose file is missing keeps the address alone, not the first one only.
+        let remote = ImageRef { url: Some("https://x.example/c".into()), ..of("images/c.jpg") };
+        for _ in 0..2 {
+            let mut images = vec![remote.clone()];
+            carrier.carry(&mut images, &source).unwrap();
+            assert_eq!((images[0].path.as_deref(), images[0].url.is_some()), (None, true));
+        }
 
         let mut linked = vec![of("images/a.jpg")];
         Carrier::new(Images::Link, &corpus).carry(&mut linked, &source).unwrap();
