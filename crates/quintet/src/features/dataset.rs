@@ -151,7 +151,7 @@ pub struct Dataset {
     /// Token ids of neighbour posts (training posts with a place), distinct texts once.
     pub neighbours: Ragged<u32>,
     /// For each post, the neighbour candidates (indices into `neighbours`) that must not be used for it:
-    /// the post itself and its near-duplicates. Empty lists for posts without a place.
+    /// the post itself and its near-duplicates, ascending. Empty lists for posts without a place.
     pub excluded: Ragged<u32>,
     /// Row of each post in `users`, or [`NONE`].
     pub user: Vec<u32>,

@@ -11,6 +11,7 @@
 //!   results/NAME-SEED.json   figures of one run, with its configuration, data and commands
 //!   results.json          all of them
 //!   report.html           tables and figures, self-contained
+//!   report.md             the tables alone
 //! ```
 
 pub mod page;

@@ -106,7 +106,7 @@ pub struct Reproduced {
     pub seconds: f64,
 }
 
-/// Runs the plan into `into` and draws `report.html` and `results.json`. A run that fails is reported and the others go on.
+/// Runs the plan into `into` and draws `report.html` and `report.md` and writes `results.json`. A run that fails is reported and the others go on.
 ///
 /// # Errors
 /// If `into` cannot be written, or the person stops the work (what is finished is kept, and a training goes on from its
@@ -142,7 +142,9 @@ pub fn reproduce(into: &Path, options: &ReproduceOptions, progress: &dyn Progres
     let outcomes = read_all(&results)?;
     let json = serde_json::to_vec_pretty(&outcomes).map_err(|e| Error::internal("no JSON of results").caused_by(e))?;
     atomic::write_bytes(&summary.results, &json)?;
-    report::write(&page::page(&outcomes, &summary.missing), &summary.report)?;
+    let page = page::page(&outcomes, &summary.missing);
+    report::write(&page, &summary.report)?;
+    atomic::write_bytes(&into.join("report.md"), page.markdown().as_bytes())?;
     summary.seconds = began.elapsed().as_secs_f64();
     Ok(summary)
 }

@@ -11,7 +11,7 @@ use crate::component::{Component, PerComponent};
 use crate::config::Config;
 use crate::features::dataset::NONE;
 use crate::features::vocabulary::UNKNOWN;
-use crate::features::{Dataset, Dense};
+use crate::features::{Dataset, Dense, Ragged};
 use crate::model::{Batch, DenseRows, Sequences};
 use crate::posts::Part;
 
@@ -91,8 +91,7 @@ impl Plan {
         for &post in &order[from..to] {
             let mut present = usable(dataset, post, &self.components, self.exclude_self);
             self.hide(&mut present, epoch, post);
-            let candidates = candidates(dataset, post, self.exclude_self);
-            let neighbours = self.draw(candidates, epoch, post);
+            let neighbours = self.draw(&Near::new(dataset, post, self.exclude_self), epoch, post);
             builder.add(post, &present, &neighbours);
         }
         let mut batch = builder.batch;
@@ -143,16 +142,25 @@ impl Plan {
         *present = kept;
     }
 
-    /// At most `neighbours` of the candidates, without replacement.
-    fn draw(&self, mut candidates: Vec<u32>, epoch: usize, post: usize) -> Vec<u32> {
-        let wanted = self.neighbours.min(candidates.len());
+    /// At most `neighbours` of the candidates, without replacement: the beginning of a shuffle (Fisher and Yates 1938) of which
+    /// only what was moved is written down, because a place may have a tenth of all posts.
+    fn draw(&self, near: &Near, epoch: usize, post: usize) -> Vec<u32> {
         let mut rng = Rng::new(self.seed, &[label("neighbours"), epoch as u64, post as u64]);
-        for i in 0..wanted {
-            let other = i + rng.index(candidates.len() - i);
-            candidates.swap(i, other);
+        let mut moved: HashMap<usize, u32> = HashMap::new();
+        let mut drawn = Vec::with_capacity(self.neighbours);
+        for i in 0..near.all.len() {
+            if drawn.len() == self.neighbours {
+                break;
+            }
+            let other = i + rng.index(near.all.len() - i);
+            let at = |place: usize| moved.get(&place).copied().unwrap_or(near.all[place]);
+            let (chosen, first) = (at(other), at(i));
+            moved.insert(other, first);
+            if near.may_see(chosen) {
+                drawn.push(chosen);
+            }
         }
-        candidates.truncate(wanted);
-        candidates
+        drawn
     }
 }
 
@@ -161,8 +169,7 @@ impl Plan {
 pub fn inference(dataset: &Dataset, indices: &[usize], components: &[Component], neighbours: usize) -> Batch {
     let mut builder = Builder::new(dataset);
     for &post in indices {
-        let mut near = candidates(dataset, post, true);
-        near.truncate(neighbours);
+        let near: Vec<u32> = Near::new(dataset, post, true).allowed().take(neighbours).collect();
         builder.add(post, &usable(dataset, post, components, true), &near);
     }
     builder.batch
@@ -174,26 +181,36 @@ pub fn usable(dataset: &Dataset, i: usize, wanted: &[Component], exclude_self: b
         Component::Text => !dataset.text.get(i).is_empty(),
         Component::Image => dataset.image[i] != NONE,
         Component::Hashtags => dataset.hashtags[i] != NONE,
-        Component::Location => any_candidate(dataset, i, exclude_self),
+        Component::Location => Near::new(dataset, i, exclude_self).allowed().next().is_some(),
         Component::User => dataset.user[i] != NONE,
     };
     Component::ALL.into_iter().filter(|&c| wanted.contains(&c) && dataset.status[i][c].used() && has(c)).collect()
 }
 
-/// Neighbour candidates of post `i`, in the order of the dataset, without those it must not see.
-fn candidates(dataset: &Dataset, i: usize, exclude_self: bool) -> Vec<u32> {
-    allowed(dataset, i, exclude_self).collect()
+/// The neighbour candidates of a post.
+struct Near<'a> {
+    /// Those of its place, in the order of the dataset.
+    all: &'a [u32],
+    /// Those it must not see, ascending.
+    excluded: &'a [u32],
+    texts: &'a Ragged<u32>,
 }
 
-fn any_candidate(dataset: &Dataset, i: usize, exclude_self: bool) -> bool {
-    allowed(dataset, i, exclude_self).next().is_some()
-}
+impl<'a> Near<'a> {
+    fn new(dataset: &'a Dataset, i: usize, exclude_self: bool) -> Near<'a> {
+        let place = dataset.location[i];
+        let all = if place == NONE { &[][..] } else { dataset.places.get(place as usize) };
+        let excluded = if exclude_self && i < dataset.excluded.len() { dataset.excluded.get(i) } else { &[] };
+        Near { all, excluded, texts: &dataset.neighbours }
+    }
 
-fn allowed(dataset: &Dataset, i: usize, exclude_self: bool) -> impl Iterator<Item = u32> {
-    let place = dataset.location[i];
-    let all = if place == NONE { &[][..] } else { dataset.places.get(place as usize) };
-    let excluded = if exclude_self && i < dataset.excluded.len() { dataset.excluded.get(i) } else { &[] };
-    all.iter().copied().filter(move |n| !excluded.contains(n) && !dataset.neighbours.get(*n as usize).is_empty())
+    fn may_see(&self, candidate: u32) -> bool {
+        self.excluded.binary_search(&candidate).is_err() && !self.texts.get(candidate as usize).is_empty()
+    }
+
+    fn allowed(&self) -> impl Iterator<Item = u32> {
+        self.all.iter().copied().filter(|&candidate| self.may_see(candidate))
+    }
 }
 
 /// Fills a batch post by post; equal token sequences are stored once.

@@ -46,7 +46,7 @@ pub const METHODS: [Method; 9] = [
 ];
 
 /// Names of the settings of [`Settings`].
-pub const SETTINGS: [&str; 15] = [
+pub const SETTINGS: [&str; 14] = [
     "positive",
     "kind",
     "posts",
@@ -60,7 +60,6 @@ pub const SETTINGS: [&str; 15] = [
     "characters",
     "cost",
     "vector_cost",
-    "campaign",
     "penalty",
 ];
 
@@ -130,7 +129,6 @@ impl Settings {
                 },
                 folds,
                 penalty: options.setting("penalty", 0.3)?,
-                campaign: options.setting("campaign", 0)?,
             },
         })
     }

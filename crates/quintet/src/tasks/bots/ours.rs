@@ -1,7 +1,6 @@
 //! Ours: members that each look at one kind of evidence, joined with a weight each ([`crate::tasks::pool`]) that was fitted to
-//! their answers on items they were not fitted on; campaigns stay whole there, and teach once however many accounts they have.
-
-use std::collections::HashMap;
+//! their answers on items they were not fitted on. Those items are drawn like the ones to come: campaigns are cut, and count
+//! by their accounts, because accounts of known campaigns will come again.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +22,6 @@ pub struct OursSettings {
     pub folds: usize,
     /// Penalty on the weights that join the members.
     pub penalty: f64,
-    /// At most so many items of one campaign are fitted on (0: all): a campaign of hundreds of accounts with the same posts
-    /// is one example many times over.
-    pub campaign: usize,
 }
 
 /// The fitted members and their weights.
@@ -43,36 +39,31 @@ impl Ours {
     /// # Errors
     /// If a class is missing, or the person stops the work.
     pub fn fit(train: &Items, settings: &OursSettings, progress: &dyn Progress) -> Result<Ours> {
-        let (bots, groups, seed) = (train.bots(), train.campaigns(), settings.fitting.seed);
+        let bots = train.bots();
         let extractor = Extractor::fit(&settings.members, train, &settings.fitting);
         let features = extractor.features(train);
-        let (all, few) = (few_of_each(groups, 0), few_of_each(groups, settings.campaign));
-        let folds = folds::assign(groups, &bots, settings.folds.max(2), seed);
+        let all: Vec<usize> = (0..train.len()).collect();
+        let alone: Vec<u32> = (0..train.len() as u32).collect();
+        let folds = folds::assign(&alone, &bots, settings.folds.max(2), settings.fitting.seed);
         let task = progress.task("ours", Some(settings.members.len() as u64), "members");
         let (mut fitted, mut answers) = (Vec::new(), Vec::new());
         for &member in &settings.members {
-            // To be near one account of a campaign is enough, whichever it is; the others learn from a few of them.
-            let kept = if member == Member::Neighbours { &all } else { &few };
             let fit = |chosen: &[usize]| Fitted::fit(member, &features, &bots, chosen, &settings.fitting, progress);
             let mut unseen = vec![0.0; train.len()];
             for fold in 0..settings.folds.max(2) {
-                let others: Vec<usize> = kept.iter().copied().filter(|&i| folds[i] != fold).collect();
-                let held: Vec<usize> = (0..train.len()).filter(|&i| folds[i] == fold).collect();
+                let (held, others): (Vec<usize>, Vec<usize>) = all.iter().partition(|&&i| folds[i] == fold);
                 if held.is_empty() {
                     continue;
                 }
                 let odds = fit(&others)?.log_odds(&features, &held)?;
                 held.into_iter().zip(odds).for_each(|(i, o)| unseen[i] = o);
             }
-            fitted.push(fit(kept)?);
+            fitted.push(fit(&all)?);
             answers.push(unseen);
             task.advance(1);
         }
-        let mut sizes: HashMap<u32, usize> = HashMap::new();
-        groups.iter().for_each(|&group| *sizes.entry(group).or_insert(0) += 1);
-        let importance: Vec<f64> = groups.iter().map(|group| 1.0 / sizes[group] as f64).collect();
         let classes: Vec<usize> = bots.iter().map(|&bot| usize::from(bot)).collect();
-        let pool = Pool::fit(&beside(&answers), &classes, &importance, settings.penalty);
+        let pool = Pool::fit(&beside(&answers), &classes, &vec![1.0; train.len()], settings.penalty);
         Ok(Ours { extractor, fitted, members: settings.members.clone(), pool })
     }
 
@@ -100,28 +91,4 @@ impl Ours {
 fn beside(answers: &[Vec<f64>]) -> Vec<Evidence> {
     let items = answers.first().map_or(0, Vec::len);
     (0..items).map(|i| answers.iter().map(|odds| vec![-odds[i] / 2.0, odds[i] / 2.0]).collect()).collect()
-}
-
-/// The first `most` items of each group (0: all), in order.
-fn few_of_each(groups: &[u32], most: usize) -> Vec<usize> {
-    let mut seen: HashMap<u32, usize> = HashMap::new();
-    (0..groups.len())
-        .filter(|&i| {
-            let n = seen.entry(groups[i]).or_insert(0);
-            *n += 1;
-            most == 0 || *n <= most
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_campaign_counts_a_few_times() {
-        let groups = [3, 3, 1, 3, 1, 2];
-        assert_eq!(few_of_each(&groups, 2), [0, 1, 2, 4, 5]);
-        assert_eq!(few_of_each(&groups, 0).len(), 6);
-    }
 }
