@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::forest;
 use super::neighbours::Neighbours;
 use super::numbers::Table;
-use super::trivial::words;
 use super::units::Evidence;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -23,7 +22,7 @@ pub enum Member {
     Vectors,
     /// A random forest on the numbers of behaviour and of Botometer's groups.
     Behaviour,
-    /// The most alike training texts by words: accounts of one campaign say the same.
+    /// The most alike training texts by runs of characters: who writes alike is alike.
     Neighbours,
 }
 
@@ -69,12 +68,16 @@ pub struct MemberSettings {
     pub seed: u64,
 }
 
+/// Runs of characters by which texts are alike.
+const RUNS: NgramSettings =
+    NgramSettings { characters: [2, 4], words: [0, 0], least: 3, lower_case: true, counts: false };
+
 /// What turns evidence into features; fitted on all training items without their labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extractor {
     members: Vec<Member>,
     ngrams: Option<Ngrams>,
-    words: Option<Ngrams>,
+    runs: Option<Ngrams>,
     /// Mean and deviation of each number of the joint vectors.
     scale: Option<(Vec<f32>, Vec<f32>)>,
 }
@@ -83,7 +86,7 @@ pub struct Extractor {
 #[derive(Clone, Debug, Default)]
 pub struct Features {
     ngrams: Option<Sparse>,
-    words: Option<Sparse>,
+    runs: Option<Sparse>,
     vectors: Option<Sparse>,
     behaviour: Option<Table>,
 }
@@ -93,8 +96,8 @@ impl Extractor {
     pub fn fit(members: &[Member], train: &Evidence, settings: &MemberSettings) -> Extractor {
         let ngrams = members.contains(&Member::Ngrams).then(|| Ngrams::fit(train.texts(), &settings.ngrams));
         let scale = members.contains(&Member::Vectors).then(|| scale_of(&moments(train), train.len()));
-        let words = members.contains(&Member::Neighbours).then(|| Ngrams::fit(train.texts(), &words()));
-        Extractor { members: members.to_vec(), ngrams, words, scale }
+        let runs = members.contains(&Member::Neighbours).then(|| Ngrams::fit(train.texts(), &RUNS));
+        Extractor { members: members.to_vec(), ngrams, runs, scale }
     }
 
     /// Features of `items`.
@@ -102,7 +105,7 @@ impl Extractor {
         let behaviour = self.members.contains(&Member::Behaviour);
         Features {
             ngrams: self.ngrams.as_ref().map(|n| n.rows(items.texts())),
-            words: self.words.as_ref().map(|n| n.rows(items.texts())),
+            runs: self.runs.as_ref().map(|n| n.rows(items.texts())),
             vectors: self.scale.as_ref().map(|scale| scaled(&moments(items), scale)),
             behaviour: behaviour.then(|| items.behaviour().beside(items.botometer())),
         }
@@ -164,7 +167,7 @@ pub enum Fitted {
     Vectors(Logistic),
     /// On numbers of behaviour.
     Behaviour(Forest),
-    /// On words.
+    /// On runs of characters.
     Neighbours(Neighbours),
 }
 
@@ -201,7 +204,7 @@ impl Fitted {
                 Fitted::Behaviour(forest::fit_binary(&table, &classes, settings.seed, progress)?)
             }
             Member::Neighbours => {
-                Fitted::Neighbours(Neighbours::fit(&features.words.as_ref().ok_or_else(missing)?.rows(chosen), classes))
+                Fitted::Neighbours(Neighbours::fit(&features.runs.as_ref().ok_or_else(missing)?.rows(chosen), classes))
             }
         })
     }
@@ -214,7 +217,7 @@ impl Fitted {
         Ok(match self {
             Fitted::Ngrams(model) => model.log_odds(&features.ngrams.as_ref().ok_or_else(missing)?.rows(chosen)),
             Fitted::Vectors(model) => model.log_odds(&features.vectors.as_ref().ok_or_else(missing)?.rows(chosen)),
-            Fitted::Neighbours(model) => model.log_odds(&features.words.as_ref().ok_or_else(missing)?.rows(chosen)),
+            Fitted::Neighbours(model) => model.log_odds(&features.runs.as_ref().ok_or_else(missing)?.rows(chosen)),
             Fitted::Behaviour(trees) => {
                 let table = features.behaviour.as_ref().ok_or_else(missing)?.rows(chosen);
                 // A hundred trees that agree are no certainty: one vote is split between the classes.

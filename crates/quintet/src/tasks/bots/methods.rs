@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::botometer::Specialists;
 use super::cnn_training::{CnnSettings, Curve};
-use super::members::{MemberSettings, members};
+use super::members::{Member, MemberSettings, members};
 use super::ours::{Ours, OursSettings};
 use super::paper::{Cnn, Knn};
 use super::trivial::{NaiveBayes, TextNeighbour};
@@ -46,7 +46,7 @@ pub const METHODS: [Method; 9] = [
 ];
 
 /// Names of the settings of [`Settings`].
-pub const SETTINGS: [&str; 14] = [
+pub const SETTINGS: [&str; 15] = [
     "positive",
     "kind",
     "posts",
@@ -60,6 +60,7 @@ pub const SETTINGS: [&str; 14] = [
     "characters",
     "cost",
     "vector_cost",
+    "campaign",
     "penalty",
 ];
 
@@ -96,7 +97,7 @@ impl Settings {
         let alone = unit == Unit::Post;
         // Starting values, not tuned.
         let characters: String = options.setting("characters", if alone { "1,4" } else { "2,4" }.into())?;
-        let list: String = options.setting("members", "ngrams+vectors+behaviour+neighbours".into())?;
+        let list: String = options.setting("members", String::new())?;
         let k = options.setting("k", 1usize)?;
         if k.is_multiple_of(2) {
             return Err(Error::config(format!("{k} neighbours can be of two minds")).help("give an odd k"));
@@ -116,7 +117,7 @@ impl Settings {
                 ..cnn
             },
             ours: OursSettings {
-                members: members(&list)?,
+                members: if list.is_empty() { Vec::new() } else { members(&list)? },
                 fitting: MemberSettings {
                     ngrams: NgramSettings {
                         characters: pair_of("characters", &characters)?,
@@ -129,6 +130,7 @@ impl Settings {
                 },
                 folds,
                 penalty: options.setting("penalty", 0.3)?,
+                campaign: options.setting("campaign", 0)?,
             },
         })
     }
@@ -191,7 +193,7 @@ impl Learned {
         let (bots, seed) = (train.bots(), settings.cnn.seed);
         let mut told = Told::default();
         let needs_vectors = matches!(method.name, "cnn" | "knn")
-            || (method.name == "ours" && settings.ours.members.contains(&super::members::Member::Vectors));
+            || (method.name == "ours" && settings.ours.members_for(train).contains(&Member::Vectors));
         if needs_vectors && train.without_vectors() == train.len() {
             return Err(Error::input("no training post has a joint vector: every component the model has is missing")
                 .help("give a model with the text component"));
