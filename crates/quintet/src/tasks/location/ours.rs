@@ -1,6 +1,6 @@
 //! Ours: members that each look at one kind of evidence, pooled with one weight each ([`crate::tasks::pool`]) that was fitted to their
-//! answers on authors they were not fitted on. What a member says is free of the classes' shares; those can be a member of their
-//! own (`members=...+shares`).
+//! answers on authors they were not fitted on. What a member says is free of the classes' shares; those are a member of their own
+//! where authors are located.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub enum Member {
     Profile,
     /// Complement naive Bayes over all that the author wrote in the corpus; needs the author, and is for posts only.
     Author,
-    /// The classes' shares in training.
+    /// The classes' shares in training; for authors only: the shares of posts are those of whoever posts most.
     Shares,
 }
 
@@ -82,6 +82,7 @@ impl Member {
         match self {
             Member::Graph | Member::Profile => view.author(),
             Member::Author => view.author() && unit == Unit::Post,
+            Member::Shares => unit == Unit::Author,
             _ => true,
         }
     }
@@ -90,7 +91,7 @@ impl Member {
 /// Settings of ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The members; those that need the author are left out where it may not be seen.
+    /// The members; those that need the author are left out where it may not be seen, those for another unit always.
     pub members: Vec<Member>,
     /// Weight of the losses in the regression over vectors.
     pub vector_cost: f64,
@@ -104,9 +105,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        // Without the shares: they won nothing on two sets, and lost where the measured accounts were of other shares.
-        let members = Member::ALL.into_iter().filter(|member| *member != Member::Shares).collect();
-        Settings { members, vector_cost: 0.001, penalty: 0.3, folds: 5, seed: 1 }
+        Settings { members: Member::ALL.to_vec(), vector_cost: 0.001, penalty: 0.3, folds: 5, seed: 1 }
     }
 }
 
