@@ -17,6 +17,8 @@ pub struct NgramSettings {
     pub words: [usize; 2],
     /// n-grams of fewer training texts are left out.
     pub least: u32,
+    /// So many n-grams are kept, those that occur most often; 0: all.
+    pub most: usize,
     /// Whether `A` and `a` are the same.
     pub lower_case: bool,
     /// Plain counts in place of tf-idf rows of unit length.
@@ -25,7 +27,7 @@ pub struct NgramSettings {
 
 impl Default for NgramSettings {
     fn default() -> Self {
-        NgramSettings { characters: [2, 5], words: [1, 2], least: 3, lower_case: false, counts: false }
+        NgramSettings { characters: [2, 5], words: [1, 2], least: 3, most: 0, lower_case: false, counts: false }
     }
 }
 
@@ -45,12 +47,22 @@ const CHUNK: usize = 256;
 impl Ngrams {
     /// The vocabulary of `texts`.
     pub fn fit<T: AsRef<str> + Sync>(texts: &[T], settings: &NgramSettings) -> Ngrams {
-        let mut texts_with: HashMap<u64, u32> = HashMap::new();
+        // How many texts have it, and how often they do.
+        let mut found: HashMap<u64, (u32, u64)> = HashMap::new();
         for chunk in texts.chunks(CHUNK) {
             let counted: Vec<Vec<(u64, u32)>> = chunk.par_iter().map(|t| counts(t.as_ref(), settings)).collect();
-            counted.iter().flatten().for_each(|(hash, _)| *texts_with.entry(*hash).or_insert(0) += 1);
+            for (hash, count) in counted.iter().flatten() {
+                let (texts, times) = found.entry(*hash).or_insert((0, 0));
+                *texts += 1;
+                *times += u64::from(*count);
+            }
         }
-        let mut kept: Vec<(u64, u32)> = texts_with.into_iter().filter(|(_, n)| *n >= settings.least).collect();
+        let mut found: Vec<(u64, (u32, u64))> = found.into_iter().filter(|(_, of)| of.0 >= settings.least).collect();
+        if settings.most > 0 && found.len() > settings.most {
+            found.sort_unstable_by_key(|&(hash, (_, times))| (std::cmp::Reverse(times), hash));
+            found.truncate(settings.most);
+        }
+        let mut kept: Vec<(u64, u32)> = found.into_iter().map(|(hash, (texts, _))| (hash, texts)).collect();
         kept.sort_unstable();
         let idf = |n: u32| ((1.0 + texts.len() as f64) / (1.0 + f64::from(n))).ln() as f32 + 1.0;
         Ngrams {
@@ -151,7 +163,8 @@ mod tests {
 
     #[test]
     fn the_weights_are_those_of_tf_idf() {
-        let settings = NgramSettings { characters: [0, 0], words: [1, 2], least: 1, lower_case: true, counts: false };
+        let settings =
+            NgramSettings { characters: [0, 0], words: [1, 2], least: 1, most: 0, lower_case: true, counts: false };
         let grams = Ngrams::fit(&["a b a", "a c"], &settings);
         assert_eq!(grams.len(), 6, "a, b, c, a b, b a, a c");
         let idf = |n: f64| (3.0 / (1.0 + n)).ln() + 1.0;
@@ -165,8 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn the_most_frequent_stay() {
+        let settings =
+            NgramSettings { words: [1, 1], characters: [0, 0], least: 1, most: 2, ..NgramSettings::default() };
+        let ngrams = Ngrams::fit(&["a b b", "b c c c", "d"], &settings);
+        assert_eq!(ngrams.len(), 2);
+        let rows = ngrams.rows(&["a", "b", "c", "d"]);
+        assert_eq!((0..4).map(|i| rows.row(i).count()).collect::<Vec<_>>(), [0, 1, 1, 0]);
+    }
+
+    #[test]
     fn characters_are_not_bytes_and_rare_ones_go() {
-        let settings = NgramSettings { characters: [2, 3], words: [0, 0], least: 2, lower_case: false, counts: false };
+        let settings =
+            NgramSettings { characters: [2, 3], words: [0, 0], least: 2, most: 0, lower_case: false, counts: false };
         let grams = Ngrams::fit(&["äöü", "xäö", "q"], &settings);
         assert_eq!(grams.len(), 1, "only äö is in two texts");
         assert_eq!(grams.rows(&["", "äöäö"]).values, [1.0]);

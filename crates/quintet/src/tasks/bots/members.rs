@@ -70,7 +70,7 @@ pub struct MemberSettings {
 
 /// Runs of characters by which texts are alike.
 const RUNS: NgramSettings =
-    NgramSettings { characters: [2, 4], words: [0, 0], least: 3, lower_case: true, counts: false };
+    NgramSettings { characters: [2, 4], words: [0, 0], least: 5, most: 200_000, lower_case: true, counts: false };
 
 /// What turns evidence into features; fitted on all training items without their labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ pub struct TextNeighbour {
 
 /// Words of two training texts and more, as tf-idf.
 pub fn words() -> NgramSettings {
-    NgramSettings { characters: [0, 0], words: [1, 1], least: 2, lower_case: true, counts: false }
+    NgramSettings { characters: [0, 0], words: [1, 1], least: 2, most: 0, lower_case: true, counts: false }
 }
 
 impl TextNeighbour {
@@ -46,7 +46,8 @@ pub struct NaiveBayes {
 impl NaiveBayes {
     /// Counts the words of either class.
     pub fn fit(train: &Evidence) -> NaiveBayes {
-        let settings = NgramSettings { characters: [0, 0], words: [1, 1], least: 2, lower_case: true, counts: true };
+        let settings =
+            NgramSettings { characters: [0, 0], words: [1, 1], least: 2, most: 0, lower_case: true, counts: true };
         let words = Ngrams::fit(train.texts(), &settings);
         let rows = words.rows(train.texts());
         let mut counts = [vec![1.0f64; words.len()], vec![1.0f64; words.len()]];

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn weights_follow_the_formula() {
         let documents = ["a a b".to_owned(), "b c".into(), "c".into()];
-        let words = NgramSettings { characters: [0, 0], words: [1, 1], least: 1, lower_case: false, counts: true };
+        let words =
+            NgramSettings { characters: [0, 0], words: [1, 1], least: 1, most: 0, lower_case: false, counts: true };
         let fitted = Complement::fit(&documents, &[0, 1, 1], 2, &words);
         // Masses: the document of class 0 weighs 3 / (2 * 1), those of class 1 weigh 3 / (2 * 2).
         // Documents with a, b, c: class 0: 1.5, 1.5, 0; class 1: 0, 0.75, 1.5. A class is described by the other's.
@@ -97,7 +98,8 @@ mod tests {
     fn the_size_of_a_class_is_no_evidence() {
         let documents: Vec<String> = (0..9).map(|i| if i < 8 { "a z" } else { "b z" }.to_owned()).collect();
         let of: Vec<usize> = (0..9).map(|i| usize::from(i == 8)).collect();
-        let words = NgramSettings { characters: [0, 0], words: [1, 1], least: 1, lower_case: false, counts: true };
+        let words =
+            NgramSettings { characters: [0, 0], words: [1, 1], least: 1, most: 0, lower_case: false, counts: true };
         let evidence = Complement::fit(&documents, &of, 2, &words).evidence(&["z".into()]);
         assert!(evidence[0][0].abs() < 1e-6, "{evidence:?}");
     }

@@ -318,7 +318,7 @@ fn folds(items: &[Item], classes: usize, settings: &Settings) -> Vec<usize> {
 }
 
 fn ngrams(characters: [usize; 2], words: [usize; 2]) -> NgramSettings {
-    NgramSettings { characters, words, least: 2, lower_case: false, counts: false }
+    NgramSettings { characters, words, least: 2, most: 0, lower_case: false, counts: false }
 }
 
 /// Longest runs of characters that are counted, from two on.

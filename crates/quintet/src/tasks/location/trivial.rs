@@ -189,8 +189,14 @@ impl BayesSettings {
 impl NaiveBayes {
     /// Fits documents ([`document`]) of the given classes.
     pub fn fit(documents: &[String], of: &[usize], classes: usize, settings: BayesSettings) -> NaiveBayes {
-        let ngrams =
-            NgramSettings { characters: [0, 0], words: [1, 1], least: settings.least, lower_case: false, counts: true };
+        let ngrams = NgramSettings {
+            characters: [0, 0],
+            words: [1, 1],
+            least: settings.least,
+            most: 0,
+            lower_case: false,
+            counts: true,
+        };
         let vocabulary = Ngrams::fit(documents, &ngrams);
         let rows = vocabulary.rows(documents);
         let mut counts = vec![vec![settings.smoothing; vocabulary.len()]; classes];
