@@ -543,7 +543,8 @@ pub struct Demo {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Needs hours on a laptop; what is finished is kept, and the same command goes on where it was stopped.
-Without --data, only what runs on the synthetic town. Writes report.html, results.json, and a file a run in results/.
+Without --data, only what runs on the synthetic town. Writes report.html, its tables as report.md,
+results.json, and a file a run in results/.
 
 Examples:
   quintet reproduce --data DATA --into paper

@@ -1,6 +1,6 @@
 //! The file that `quintet fit` writes and `quintet predict` reads.
 //!
-//! A line `quintet task`, a line of JSON ([`Header`]), then the learned values: postcard in zstd. A file of a newer format,
+//! A line `quintet task`, a line of JSON ([`Header`]), then the learned values: postcard in zstd. A file of another format,
 //! of another task, or fitted with another model is refused with the reason.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,8 +14,8 @@ use crate::embed::model_id;
 use crate::error::{AtPath, Error, Result};
 use crate::train::ModelFolder;
 
-/// Version of the file's layout.
-const FORMAT: u32 = 1;
+/// Version of the file's layout, what was learned included.
+const FORMAT: u32 = 2;
 const MAGIC: &str = "quintet task";
 /// Longest header that is believed.
 const LONGEST_HEADER: u64 = 1 << 24;
@@ -113,7 +113,7 @@ impl Saved {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it is no such file, damaged, or of a newer format.
+    /// If it is no such file, damaged, or of another format.
     pub fn read(path: &Path) -> Result<Saved> {
         let mut file = BufReader::new(std::fs::File::open(path).at(path)?);
         let mut line = |most: u64| -> Result<String> {
@@ -127,8 +127,14 @@ impl Saved {
         }
         let header = line(LONGEST_HEADER)?;
         let format = serde_json::from_str::<serde_json::Value>(&header).map_err(|e| damaged().caused_by(e))?;
-        if format["format"].as_u64().is_none_or(|format| format > u64::from(FORMAT)) {
+        let format = format["format"].as_u64().unwrap_or(u64::MAX);
+        if format > u64::from(FORMAT) {
             return Err(Error::input("written by a newer version of Quintet").at(path).help("update Quintet"));
+        }
+        if format < u64::from(FORMAT) {
+            return Err(Error::input("written by an older version of Quintet, which learned in another layout")
+                .at(path)
+                .help("fit it again with `quintet fit`"));
         }
         let header: Header = serde_json::from_str(&header).map_err(|e| damaged().caused_by(e))?;
         let mut payload = Vec::new();
@@ -169,6 +175,7 @@ mod tests {
         assert!(error(b"").contains("not a fitted task"));
         assert!(error(b"quintet task\n{").contains("damaged"));
         assert!(error(b"quintet task\n{\"format\":99}\n").contains("newer version"));
+        assert!(error(b"quintet task\n{\"format\":1}\n").contains("fit it again"));
         saved().write(&path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         assert!(error(&whole[..whole.len() - 5]).contains("damaged"));

@@ -19,8 +19,8 @@ use crate::model::Network;
 
 /// Name of the checkpoint in a run folder.
 pub const FILE: &str = "last.safetensors";
-/// Version of the checkpoint's layout.
-const FORMAT: u32 = 1;
+/// Version of the checkpoint's layout and of what the steps after it depend on; 2: neighbours are drawn otherwise.
+const FORMAT: u32 = 2;
 /// Prefixes that keep the two sets of tensors apart.
 const NETWORK: &str = "network.";
 const OPTIMISER: &str = "optimiser.";
@@ -141,7 +141,7 @@ pub fn save(run: &Path, network: &Network, optimiser: &Optimiser, state: &State)
 /// Restores weights and optimiser from `RUN/last.safetensors` and returns the state.
 ///
 /// # Errors
-/// If the file is missing, damaged, of a newer format, or of another network.
+/// If the file is missing, damaged, of a newer format, of an older one before its end, or of another network.
 pub fn load(run: &Path, network: &mut Network, optimiser: &mut Optimiser) -> Result<State> {
     let path = run.join(FILE);
     let (all, note) = tensors::read(&path)?;
@@ -173,7 +173,16 @@ fn parse(path: &Path, note: &str) -> Result<State> {
             .at(path)
             .help("resume with the version of quintet that began the run, or a newer one"));
     }
-    serde_json::from_str(note).map_err(damaged)
+    let state: State = serde_json::from_str(note).map_err(damaged)?;
+    if state.format < FORMAT && !state.finished {
+        return Err(Error::input(format!(
+            "begun by an older version of quintet (checkpoint format {}), whose next steps would have been others",
+            state.format
+        ))
+        .at(path)
+        .help("resume with the version of quintet that began the run, or train into another folder"));
+    }
+    Ok(state)
 }
 
 /// Refuses to go on from `state` with other data or another configuration.
@@ -220,8 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_refused() {
+    fn a_newer_format_and_the_middle_of_an_older_one_are_refused() {
         let error = parse(Path::new("a"), "{\"format\":99}").unwrap_err().to_string();
         assert!(error.contains("format 99"), "{error}");
+        let note = |finished| serde_json::to_string(&State { format: 1, finished, ..State::default() }).unwrap();
+        assert_eq!(parse(Path::new("a"), &note(true)).unwrap().format, 1);
+        let error = parse(Path::new("a"), &note(false)).unwrap_err().to_string();
+        assert!(error.contains("older version") && error.contains("another folder"), "{error}");
     }
 }
