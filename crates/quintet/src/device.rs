@@ -70,6 +70,13 @@ impl Device {
         Some(line)
     }
 
+    /// Does `work`, which uses this device. On the processor: one way into the thread pool instead of one for each of
+    /// its parallel loops. For a card: on the caller's thread, because Burn keeps a queue of work for each thread, and what
+    /// one step leaves in the queue of one thread of the pool must not be what the next step waits for in another's.
+    pub(crate) fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if self.is_cpu() { rayon::scope(|_| work()) } else { work() }
+    }
+
     /// Burn's device.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle

@@ -67,8 +67,7 @@ impl Network {
     /// Unit vectors per component, `[rows of that component, dim]` in the order of the batch's rows.
     /// On the CPU a post's vector does not depend on the rest of the batch, bit for bit.
     pub fn embed(&self, batch: &Batch) -> PerComponent<Dense> {
-        // One way into the thread pool instead of one for each parallel loop.
-        rayon::scope(|_| {
+        self.device.within(|| {
             let pass = self.joint.forward(batch, self.device.handle());
             pass.vectors.map(|vectors| Dense { dim: self.dim, values: vectors.map(params::values).unwrap_or_default() })
         })

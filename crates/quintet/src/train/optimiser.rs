@@ -89,11 +89,10 @@ impl Optimiser {
 
     /// One step on `batch`; the network's weights change in place.
     pub fn step(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
-        // One way into the thread pool instead of one for each of some 500 parallel loops.
-        rayon::scope(|_| self.step_in_pool(network, batch, settings))
+        network.device().clone().within(|| self.take_step(network, batch, settings))
     }
 
-    fn step_in_pool(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
+    fn take_step(&mut self, network: &mut Network, batch: &Batch, settings: &StepSettings) -> StepReport {
         let (mut report, gradients) = self.differentiate(network, batch, settings);
         let capped = |at: usize| self.weights[at].0 == "loss.log_scale";
         match &mut self.state {
