@@ -80,6 +80,8 @@ def interleave(sides, rounds, warm=2):
         # Every other round backwards, so that no side always follows the same other one.
         order = list(sides) if at % 2 == 0 else list(sides)[::-1]
         for name in order:
+            # Idle threads of the side before go on asking for work for a moment: not in this one's time.
+            time.sleep(0.02)
             answer = sides[name]()
             if at >= warm:
                 answers[name].append(answer)

@@ -22,22 +22,26 @@ MARGIN, TEMPERATURE, LEARNING_RATE, CLIP = 0.2, 0.07, 0.01, 0.5
 
 
 class TextBranch(nn.Module):
-    def __init__(self):
+    def __init__(self, bag):
         super().__init__()
         self.embedding = nn.Embedding(WORDS, WORD_DIM)
         self.gru = nn.GRU(WORD_DIM, DIM, batch_first=True)
+        self.bag = nn.Linear(WORD_DIM, DIM) if bag else None
 
     def states(self, texts):
         lengths = [len(t) for t in texts]
         padded = pad_sequence([self.embedding(torch.tensor(t)) for t in texts], batch_first=True)
         packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
-        return self.gru(packed)[1][0]
+        states = self.gru(packed)[1][0]
+        if self.bag is None:
+            return states
+        return states + self.bag(torch.stack([self.embedding(torch.tensor(t)).mean(0) for t in texts]))
 
 
 class LocationBranch(nn.Module):
-    def __init__(self):
+    def __init__(self, bag):
         super().__init__()
-        self.texts = TextBranch()
+        self.texts = TextBranch(bag)
 
 
 class Dense(nn.Module):
@@ -54,13 +58,13 @@ class LossScale(nn.Module):
 
 
 class Joint(nn.Module):
-    def __init__(self, components):
+    def __init__(self, components, bag=False):
         super().__init__()
         make = {
-            "text": TextBranch,
+            "text": lambda: TextBranch(bag),
             "image": lambda: Dense(IMAGE_DIM),
             "hashtags": lambda: Dense(WORD_DIM),
-            "location": LocationBranch,
+            "location": lambda: LocationBranch(bag),
             "user": lambda: Dense(USER_DIM),
         }
         for name in components:
@@ -206,8 +210,13 @@ def main():
     generator = torch.Generator().manual_seed(7)
     start = {n: single(p.shape, generator, -0.6, 0.6) for n, p in everything.named_parameters() if not n.startswith("loss.")}
 
-    def fresh(components):
-        model = Joint(components)
+    # The bags after all else: the other numbers stay what they were.
+    for name, parameter in Joint(COMPONENTS, bag=True).named_parameters():
+        if ".bag." in name:
+            start[name] = single(parameter.shape, generator, -0.6, 0.6)
+
+    def fresh(components, bag=False):
+        model = Joint(components, bag)
         for name, parameter in model.named_parameters():
             if name in start:
                 parameter.data.copy_(start[name])
@@ -219,22 +228,26 @@ def main():
         sum(found.values()).backward()
         return {name: float(f"{value.item():.9g}") for name, value in found.items()}
 
-    cases = []
+    asked = []
     for components in (COMPONENTS, ["text", "image"], ["text", "hashtags", "user"]):
         for kind in ("max-of-hinges", "sum-of-hinges", "info-nce", "sig-lip"):
             for average in ("include-self", "leave-one-out", "pairwise"):
                 if len(components) < 5 and (kind, average) not in (("max-of-hinges", "leave-one-out"), ("info-nce", "pairwise")):
                     continue
-                model = fresh(components)
-                found = run(model, batches[0], kind, average)
-                cases.append({
-                    "components": components, "kind": kind, "average": average,
-                    "losses": found, "gradients": flat(gradients(model)),
-                })
+                asked.append((components, kind, average, False))
+    asked += [(COMPONENTS, "info-nce", "leave-one-out", True), (["text", "image"], "max-of-hinges", "leave-one-out", True)]
+    cases = []
+    for components, kind, average, bag in asked:
+        model = fresh(components, bag)
+        found = run(model, batches[0], kind, average)
+        cases.append({
+            "components": components, "kind": kind, "average": average, "bag": bag,
+            "losses": found, "gradients": flat(gradients(model)),
+        })
 
     steps = []
-    for kind in ("max-of-hinges", "info-nce", "sig-lip"):
-        model = fresh(COMPONENTS)
+    for kind, bag in (("max-of-hinges", False), ("info-nce", False), ("sig-lip", False), ("info-nce", True)):
+        model = fresh(COMPONENTS, bag)
         adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         norms = []
         for batch in batches:
@@ -245,7 +258,7 @@ def main():
                     parameter.grad = torch.zeros_like(parameter)
             norms.append(nn.utils.clip_grad_norm_(model.parameters(), CLIP).item())
             adam.step()
-        steps.append({"kind": kind, "average": "leave-one-out", "norms": norms, "weights": flat(dict(model.named_parameters()))})
+        steps.append({"kind": kind, "average": "leave-one-out", "bag": bag, "norms": norms, "weights": flat(dict(model.named_parameters()))})
 
     vectors = fresh(COMPONENTS).vectors(batches[0])
     stacked = {name: torch.stack(list(of_posts.values())) for name, of_posts in vectors.items()}

@@ -32,21 +32,21 @@ impl Copies {
         self.dim.next_multiple_of(LANES)
     }
 
-    /// Copies `rows` of `table`, each named once, in place of what was here.
+    /// Copies `rows`, each named once, in place of what was here; `row` shows a row of the table.
     ///
     /// # Panics
-    /// If there are more rows than room, or a row is not in the table.
-    pub fn take(&mut self, rows: &[u32], table: &[f32]) {
+    /// If there are more rows than room, or a row is shorter than `dim`.
+    pub fn take<'t>(&mut self, rows: &[u32], row: impl Fn(u32) -> &'t [f32]) {
         let (dim, stride) = (self.dim, self.stride());
         assert!(rows.len() * stride <= self.values.len(), "{} rows are more than there is room for", rows.len());
         self.rows.clear();
         self.rows.extend_from_slice(rows);
-        rows.iter().take(AHEAD).for_each(|&row| prefetch(table, row, dim));
-        for (i, (copy, &row)) in self.values.chunks_exact_mut(stride).zip(rows).enumerate() {
+        rows.iter().take(AHEAD).for_each(|&later| prefetch(row(later)));
+        for (i, (copy, &at)) in self.values.chunks_exact_mut(stride).zip(rows).enumerate() {
             if let Some(&later) = rows.get(i + AHEAD) {
-                prefetch(table, later, dim);
+                prefetch(row(later));
             }
-            copy[..dim].copy_from_slice(&table[row as usize * dim..][..dim]);
+            copy[..dim].copy_from_slice(&row(at)[..dim]);
         }
     }
 
@@ -56,9 +56,9 @@ impl Copies {
         &mut self.values[..len]
     }
 
-    /// Makes of every copy its difference from its row in `table`.
-    pub fn become_changes(&mut self, table: &[f32]) {
-        simd::run(Changes { copies: self, table });
+    /// Makes of every copy its difference from its row in the table, which `row` shows.
+    pub fn become_changes<'t>(&mut self, row: impl Fn(u32) -> &'t [f32]) {
+        simd::run(Changes { copies: self, row });
     }
 
     /// Adds the changes to those rows that lie in `part`, which begins with row `first` of the table.
@@ -67,19 +67,19 @@ impl Copies {
     }
 }
 
-struct Changes<'a> {
+struct Changes<'a, F> {
     copies: &'a mut Copies,
-    table: &'a [f32],
+    row: F,
 }
 
-impl Task for Changes<'_> {
+impl<'t, F: Fn(u32) -> &'t [f32]> Task for Changes<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let (dim, stride) = (self.copies.dim, self.copies.stride());
-        for (copy, &row) in self.copies.values.chunks_exact_mut(stride).zip(&self.copies.rows) {
-            copy.iter_mut().zip(&self.table[row as usize * dim..][..dim]).for_each(|(c, old)| *c -= old);
+        for (copy, &at) in self.copies.values.chunks_exact_mut(stride).zip(&self.copies.rows) {
+            copy.iter_mut().zip(&(self.row)(at)[..dim]).for_each(|(c, old)| *c -= old);
         }
     }
 }
@@ -106,16 +106,16 @@ impl Task for Add<'_> {
     }
 }
 
-/// Asks for a row of `table` to be brought near.
-fn prefetch(table: &[f32], row: u32, dim: usize) {
+/// Asks for a row to be brought near.
+fn prefetch(row: &[f32]) {
     #[cfg(target_arch = "x86_64")]
-    for at in (0..dim).step_by(LANES) {
+    for at in (0..row.len()).step_by(LANES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch reads nothing, so any address will do.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(table.as_ptr().wrapping_add(row as usize * dim + at).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(at).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (table, row, dim);
+    let _ = row;
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
                 let mut named: Vec<u32> = (0..rows as u32).collect();
                 rng.shuffle(&mut named);
                 named.truncate(1 + rng.index(rows));
-                copies.take(&named, &table);
+                copies.take(&named, |row| &table[row as usize * dim..][..dim]);
                 let stride = copies.stride();
                 for (copy, &row) in copies.values_mut().chunks_mut(stride).zip(&named) {
                     prop_assert_eq!(&copy[..dim], &table[row as usize * dim..][..dim]);
@@ -149,7 +149,7 @@ mod tests {
                         expected[row as usize * dim + k] += *x - old;
                     }
                 }
-                copies.become_changes(&table);
+                copies.become_changes(|row| &table[row as usize * dim..][..dim]);
             }
             let part = rows.div_ceil(3);
             for (i, values) in table.chunks_mut(part * dim).enumerate() {
@@ -162,6 +162,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "3 rows are more than there is room for")]
     fn more_rows_than_room() {
-        Copies::new(2, 4).take(&[0, 1, 2], &[0.0; 12]);
+        Copies::new(2, 4).take(&[0, 1, 2], |_| &[0.0; 4]);
     }
 }

@@ -58,6 +58,8 @@ struct Case {
     components: Vec<Component>,
     kind: LossKind,
     average: Average,
+    /// With a bag of words in the text branches.
+    bag: bool,
     losses: BTreeMap<Component, f64>,
     gradients: Named,
 }
@@ -66,6 +68,7 @@ struct Case {
 struct Steps {
     kind: LossKind,
     average: Average,
+    bag: bool,
     norms: Vec<f64>,
     weights: Named,
 }
@@ -116,9 +119,10 @@ impl Reference {
     }
 
     /// A network with the reference's weights.
-    fn network(&self, components: &[Component]) -> Network {
+    fn network(&self, components: &[Component], bag: bool) -> Network {
         let mut config = Config { components: components.to_vec(), ..Config::default() };
         config.model.dim = self.dim;
+        config.model.bag_of_words = bag;
         config.loss.temperature = self.temperature;
         let shapes =
             Shapes { words: self.words, word_dim: self.word_dim, image_dim: self.image_dim, user_dim: self.user_dim };
@@ -165,7 +169,7 @@ fn assert_all_close(what: &str, got: &[NamedTensor], want: &Named) {
 #[test]
 fn vectors() {
     let reference = Reference::read();
-    let vectors = reference.network(&Component::ALL).embed(&reference.batch(0));
+    let vectors = reference.network(&Component::ALL, false).embed(&reference.batch(0));
     for (component, want) in &reference.vectors {
         assert_close(component.name(), &vectors[*component].values, want);
     }
@@ -175,8 +179,8 @@ fn vectors() {
 fn losses_and_gradients() {
     let reference = Reference::read();
     for case in &reference.cases {
-        let what = format!("{:?} {:?} {:?}", case.components, case.kind, case.average);
-        let network = reference.network(&case.components);
+        let what = format!("{:?} {:?} {:?}, bag {}", case.components, case.kind, case.average, case.bag);
+        let network = reference.network(&case.components, case.bag);
         let settings = reference.settings(case.kind, case.average);
         let (report, gradients) = Optimiser::new(&network).gradients(&network, &reference.batch(0), &settings);
         for (component, loss) in report.losses.iter() {
@@ -192,8 +196,8 @@ fn losses_and_gradients() {
 fn three_adam_steps() {
     let reference = Reference::read();
     for steps in &reference.steps {
-        let what = format!("three steps of {:?}", steps.kind);
-        let mut network = reference.network(&Component::ALL);
+        let what = format!("three steps of {:?}, bag {}", steps.kind, steps.bag);
+        let mut network = reference.network(&Component::ALL, steps.bag);
         let mut optimiser = Optimiser::new(&network);
         for (at, want) in steps.norms.iter().enumerate() {
             let settings = reference.settings(steps.kind, steps.average);

@@ -147,6 +147,9 @@ pub struct User {
 pub struct Model {
     /// Dimension of the joint space. Paper: 1024.
     pub dim: usize,
+    /// Whether the mean of a text's word vectors, through a layer of its own, is added to the GRU's last state: with few
+    /// posts it learns what words mean sooner than the GRU does. Paper: no.
+    pub bag_of_words: bool,
     /// Probability that a present component of a training post is hidden (at least two stay). Paper: 0.
     pub component_dropout: f64,
     /// Probability that a number of an image, hashtag or user input becomes 0, and a word the unknown word, in training.
@@ -162,7 +165,7 @@ pub struct Model {
 pub enum Precision {
     /// 24 significant bits (paper).
     F32,
-    /// 8 significant bits: faster on processors that multiply bfloat16 (AMX, AVX-512 BF16), slower on others.
+    /// 8 significant bits: faster on processors that multiply bfloat16 fast (AMX, AVX-512 BF16 of AMD), slower on others.
     Bf16,
 }
 
@@ -310,7 +313,7 @@ impl Default for User {
 
 impl Default for Model {
     fn default() -> Self {
-        Model { dim: 512, component_dropout: 0.4, input_dropout: 0.15, precision: Precision::F32 }
+        Model { dim: 512, bag_of_words: false, component_dropout: 0.4, input_dropout: 0.15, precision: Precision::F32 }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod hashtags;
 pub mod image;
 pub mod location;
+mod lockstep;
 pub mod near_duplicates;
 mod numbers;
 pub mod report;

@@ -8,10 +8,13 @@
 
 use quintet_kernels::rng::{Rng, label};
 use quintet_kernels::rows::Copies;
+use quintet_kernels::scratch::table;
 use quintet_kernels::window::Pairs;
 use rayon::prelude::*;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::graph::MentionGraph;
+use super::lockstep::in_lockstep;
 use super::walks::Walker;
 use crate::config;
 
@@ -32,75 +35,113 @@ const LONGEST_STEP: f32 = 1.6;
 pub(super) const BATCH: usize = 1024;
 /// Walks that are drawn side by side.
 const ABREAST: usize = 16;
-/// Values of the first rows that a thread draws at a time.
-const DRAWN: usize = 1 << 16;
 
-/// The tables `[nodes, dim]` and the state of training.
+/// The tables `[nodes, dim]` and the state of training. Locks are held as long as a task of a phase; nobody waits for one.
 pub(super) struct WalkTraining<'a> {
     graph: &'a MentionGraph,
     settings: &'a config::User,
-    input: Vec<f32>,
-    output: Vec<f32>,
+    /// Input and output rows of so many nodes each. Any cut will do: every row gets its changes in the order of the walks.
+    parts: Vec<RwLock<[Vec<f32>; 2]>>,
+    nodes_a_part: usize,
     /// Walks of a batch.
     walks: Vec<Vec<u32>>,
     /// Memory for the walks of a round.
-    learners: Vec<Learner>,
+    learners: Vec<RwLock<Learner>>,
 }
 
 impl<'a> WalkTraining<'a> {
     /// Input rows drawn from U(-1/dim, 1/dim), output rows zero.
     pub(super) fn new(graph: &'a MentionGraph, settings: &'a config::User) -> WalkTraining<'a> {
-        let (size, bound) = (graph.len() * settings.dim, 1.0 / settings.dim as f32);
-        let mut input = vec![0.0; size];
-        input.par_chunks_mut(DRAWN).enumerate().for_each(|(i, values)| {
-            let mut rng = Rng::new(settings.seed, &[label("skip-gram rows")]);
-            rng.seek((i * DRAWN) as u64);
-            values.iter_mut().for_each(|x| *x = rng.uniform(-bound, bound));
-        });
+        let bound = 1.0 / settings.dim as f32;
+        let nodes_a_part = graph.len().div_ceil(2 * rayon::current_num_threads()).max(1);
+        let part = |i: usize| {
+            let first = i * nodes_a_part;
+            let len = nodes_a_part.min(graph.len() - first) * settings.dim;
+            let (mut input, mut rng) = (table(len), Rng::new(settings.seed, &[label("skip-gram rows")]));
+            rng.seek((first * settings.dim) as u64);
+            input.iter_mut().for_each(|x| *x = rng.uniform(-bound, bound));
+            RwLock::new([input, table(len)])
+        };
         let round = (graph.len() / NODES_PER_WALK).clamp(1, ROUND);
         WalkTraining {
             graph,
             settings,
-            input,
-            output: vec![0.0; size],
+            parts: (0..graph.len().div_ceil(nodes_a_part)).into_par_iter().map(part).collect(),
+            nodes_a_part,
             walks: vec![Vec::new(); BATCH],
-            learners: (0..round).map(|_| Learner::new(settings)).collect(),
+            learners: (0..round).map(|_| RwLock::new(Learner::new(settings))).collect(),
         }
     }
 
     /// Learns from a walk from each of `starts` (at most [`BATCH`]); `rate` tells the learning rate after so many of them.
-    pub(super) fn learn(&mut self, pass: u64, starts: &[u32], rate: impl Fn(usize) -> f64) {
-        let WalkTraining { graph, settings, input, output, walks, learners } = self;
+    pub(super) fn learn(&mut self, pass: u64, starts: &[u32], rate: impl Fn(usize) -> f64 + Sync) {
+        let WalkTraining { graph, settings, parts, nodes_a_part, walks, learners } = self;
         let walker = Walker { length: settings.walk_length, p: settings.p, q: settings.q };
         walks.par_chunks_mut(ABREAST).zip(starts.par_chunks(ABREAST)).for_each(|(walks, starts)| {
             let rng = |&start| Rng::new(settings.seed, &[label("walk"), pass, u64::from(start)]);
             let mut rngs: Vec<Rng> = starts.iter().map(rng).collect();
             walker.walks(graph, starts, &mut rngs, walks);
         });
-        // Any cut will do: every row gets its changes in the order of the walks.
-        let part = graph.len().div_ceil(2 * rayon::current_num_threads());
-        let rounds = walks[..starts.len()].chunks(learners.len());
-        for (round, walks) in rounds.enumerate() {
-            let rate = rate(round * learners.len()) as f32;
-            let learners = &mut learners[..walks.len()];
-            learners.par_iter_mut().zip(walks).with_max_len(1).for_each(|(learner, walk)| {
-                let mut rng = Rng::new(settings.seed, &[label("windows"), pass, u64::from(walk[0])]);
-                learner.learn(walk, graph.len(), settings, &mut rng, rate, [input, output]);
-            });
-            let parts = input.par_chunks_mut(part * settings.dim).zip(output.par_chunks_mut(part * settings.dim));
-            parts.enumerate().with_max_len(1).for_each(|(i, (input, output))| {
-                for learner in &*learners {
-                    learner.inputs.add_to(input, (i * part) as u32);
-                    learner.outputs.add_to(output, (i * part) as u32);
+        let rounds: Vec<&[Vec<u32>]> = walks[..starts.len()].chunks(learners.len()).collect();
+        // Of each round first the walks, then the parts of the tables.
+        let phases: Vec<usize> = rounds.iter().flat_map(|walks| [walks.len(), parts.len()]).collect();
+        in_lockstep(&phases, |phase, task| {
+            let (round, walks) = (phase / 2, rounds[phase / 2]);
+            if phase % 2 == 0 {
+                let tables = Tables::read(parts, *nodes_a_part, settings.dim);
+                let mut rng = Rng::new(settings.seed, &[label("windows"), pass, u64::from(walks[task][0])]);
+                let rate = rate(round * learners.len()) as f32;
+                write(&learners[task]).learn(&walks[task], graph.len(), settings, &mut rng, rate, &tables);
+            } else {
+                let [input, output] = &mut *write(&parts[task]);
+                let first = (task * *nodes_a_part) as u32;
+                for learner in &learners[..walks.len()] {
+                    let learner = read(learner);
+                    learner.inputs.add_to(input, first);
+                    learner.outputs.add_to(output, first);
                 }
-            });
-        }
+            }
+        });
     }
 
     /// The input rows `[nodes, dim]`.
     pub(super) fn into_rows(self) -> Vec<f32> {
-        self.input
+        let mut rows = Vec::with_capacity(self.graph.len() * self.settings.dim);
+        for part in self.parts {
+            let [input, _] = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+            rows.extend(input);
+        }
+        rows
     }
+}
+
+/// Both tables while nobody writes to them.
+struct Tables<'a> {
+    parts: Vec<RwLockReadGuard<'a, [Vec<f32>; 2]>>,
+    nodes_a_part: usize,
+    dim: usize,
+}
+
+impl<'a> Tables<'a> {
+    fn read(parts: &'a [RwLock<[Vec<f32>; 2]>], nodes_a_part: usize, dim: usize) -> Tables<'a> {
+        Tables { parts: parts.iter().map(read).collect(), nodes_a_part, dim }
+    }
+
+    /// Row of `node` in the input (0) or the output (1).
+    fn row(&self, which: usize, node: u32) -> &[f32] {
+        let node = node as usize;
+        let part = node / self.nodes_a_part;
+        &self.parts[part][which][(node - part * self.nodes_a_part) * self.dim..][..self.dim]
+    }
+}
+
+// After a panic nothing is used any more: a poisoned lock is as good as another.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a walk works in.
@@ -135,7 +176,7 @@ impl Learner {
         }
     }
 
-    /// Leaves the changes to the rows of `tables` (input, output) in `inputs` and `outputs`.
+    /// Leaves the changes to the rows of `tables` in `inputs` and `outputs`.
     fn learn(
         &mut self,
         walk: &[u32],
@@ -143,8 +184,9 @@ impl Learner {
         settings: &config::User,
         rng: &mut Rng,
         rate: f32,
-        [input, output]: [&[f32]; 2],
+        tables: &Tables,
     ) {
+        let (input, output) = (|node| tables.row(0, node), |node| tables.row(1, node));
         // A walk of one node has no pair.
         let walk = if walk.len() > 1 { walk } else { &[] };
         self.places.clear();

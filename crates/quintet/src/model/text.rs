@@ -1,4 +1,4 @@
-//! Text branch: embedding rows of the words -> GRU, last state -> unit vector.
+//! Text branch: embedding rows of the words -> GRU, last state (and, if wanted, a bag of words) -> unit vector.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::batch::Sequences;
-use super::layers::{Gru, Init, WordTable};
+use super::layers::{FullyConnected, Gru, Init, WordTable};
 use super::ops::{self, Texts};
 use crate::config::Model;
 use crate::features::Dense;
@@ -16,6 +16,8 @@ use crate::features::Dense;
 pub struct TextBranch {
     embedding: WordTable,
     gru: Gru,
+    /// What the mean of a text's words adds to the GRU's last state (`model.bag_of_words`).
+    bag: Option<FullyConnected>,
 }
 
 /// What a text branch computes in one pass.
@@ -34,14 +36,20 @@ impl TextBranch {
         TextBranch {
             embedding: WordTable::new(word_rows, init),
             gru: Gru::new(&format!("{name}.gru"), word_rows.dim, model.dim, model.precision, init),
+            bag: model
+                .bag_of_words
+                .then(|| FullyConnected::new(&format!("{name}.bag"), word_rows.dim, model.dim, init)),
         }
     }
 
-    /// Each distinct text once through the GRU, the mean over each post's texts, unit length.
+    /// Each distinct text once through the GRU (and the bag), the mean over each post's texts, unit length.
     pub fn forward(&self, sequences: &Sequences) -> TextPass {
         let texts = Arc::new(Texts::new(&sequences.tokens));
         let rows = self.embedding.gather(&texts);
-        let states = self.gru.forward(rows.clone(), &texts);
+        let mut states = self.gru.forward(rows.clone(), &texts);
+        if let Some(bag) = &self.bag {
+            states = states + bag.forward(ops::mean_rows(rows.clone(), &Arc::new(texts.positions())));
+        }
         let means = ops::mean_rows(states, &Arc::new(sequences.members.clone()));
         TextPass { vectors: ops::unit_rows(means), rows, texts }
     }

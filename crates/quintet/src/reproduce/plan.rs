@@ -175,8 +175,9 @@ fn task(corpus: &'static str, name: &'static str, task: &'static str, options: t
 }
 
 /// VSE++ on few posts: the rates and warm-up that tuning on dev found best (`docs/results.md`).
-const VSEPP_UNION: [&str; 6] = [
+const VSEPP_UNION: [&str; 7] = [
     "components=[\"text\",\"image\"]",
+    "model.bag_of_words=false",
     "loss.kind=max-of-hinges",
     "loss.warmup_epochs=8",
     "train.learning_rate=5e-4",
@@ -275,6 +276,9 @@ fn ablations() -> Result<Vec<Run>> {
                 let average_key = format!("loss.average={average}");
                 runs.push(base.run(section, &format!("{average}, {name}"), &with(&loss, &[&average_key]), &ask)?);
             }
+        }
+        for (name, bag) in [("with a bag of words", "true"), ("without a bag of words", "false")] {
+            runs.push(base.run(section, name, &[&format!("model.bag_of_words={bag}")], &ask)?);
         }
         for dropout in ["0", "0.2", "0.6"] {
             let key = format!("model.component_dropout={dropout}");

@@ -39,7 +39,7 @@ impl Texts {
     }
 
     /// The texts, every token as its position in [`Texts::distinct`].
-    pub(super) fn positions(&self) -> Ragged<u32> {
+    pub fn positions(&self) -> Ragged<u32> {
         let position: BTreeMap<u32, u32> = self.distinct().iter().copied().zip(0..).collect();
         let values = self.tokens.values.iter().map(|token| position[token]).collect();
         Ragged { offsets: self.tokens.offsets.clone(), values }
