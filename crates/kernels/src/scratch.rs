@@ -23,28 +23,6 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// `len` zeros for a big table whose rows are read in no order, in large pages where the system gives them: finding a row's
-/// page then costs no walk through tables of their own.
-pub fn table(len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    ask_for_large_pages(values.as_mut_ptr().cast(), size_of_val(&*values));
-    values
-}
-
-/// Asks the system to hold memory that nobody has written yet in large pages, as it may do only when asked. A hint.
-fn ask_for_large_pages(start: *mut u8, bytes: usize) {
-    /// A multiple of every small page's size.
-    const STEP: usize = 1 << 16;
-    #[cfg(target_os = "linux")]
-    if bytes >= 4 << 20 {
-        let skip = start.align_offset(STEP);
-        // SAFETY: the range lies within the caller's memory; how it is held does not change what it holds.
-        unsafe { libc::madvise(start.wrapping_add(skip).cast(), (bytes - skip) / STEP * STEP, libc::MADV_HUGEPAGE) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (start, bytes, STEP);
-}
-
 /// 16 values on their own cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -85,11 +63,7 @@ impl Scratch {
         }
         drop(pool);
         // An eighth more, so that a slightly longer batch finds it large enough.
-        let count = needed + needed / 8;
-        let mut lines: Vec<Line> = Vec::with_capacity(count);
-        ask_for_large_pages(lines.as_mut_ptr().cast(), count * size_of::<Line>());
-        lines.resize(count, Line([0.0; 16]));
-        Self { lines, len }
+        Self { lines: vec![Line([0.0; 16]); needed + needed / 8], len }
     }
 
     /// `len` zeros.
@@ -157,16 +131,6 @@ mod tests {
             scratch.fill(f32::NAN);
             drop(scratch);
             assert!(Scratch::zeros(len).iter().all(|&x| x == 0.0));
-        }
-    }
-
-    #[test]
-    fn tables_are_zeros_and_can_be_written() {
-        for len in [0, 5, (4 << 20) / 4, 3_000_001] {
-            let mut table = table(len);
-            assert!(table.len() == len && table.iter().all(|&x| x == 0.0));
-            table.fill(1.0);
-            assert!(table.iter().all(|&x| x == 1.0));
         }
     }
 

@@ -20,8 +20,6 @@ const BLOCK: usize = 96 << 10;
 const GROUP: usize = 64;
 /// Largest number of queries that share a pass over the vectors: packing them costs less than 1 % of the products.
 const CHUNK: usize = 1024;
-/// Searches of at least so many multiplications (some 100 microseconds) are shared between threads.
-const PARALLEL: usize = 1 << 20;
 /// Largest number of hits that a chunk keeps (32 MiB a thread).
 const KEPT: usize = 1 << 22;
 
@@ -124,9 +122,9 @@ fn top_k_at(level: Level, queries: &[f32], vectors: &[f32], dim: usize, k: usize
             out[..all.len()].copy_from_slice(&all);
         }
     };
-    // Handing work to the pool and waiting for it would take longer than a small search.
-    let threads = if q * n * dim < PARALLEL { 1 } else { rayon::current_num_threads().min(chunks * blocks) };
+    let threads = rayon::current_num_threads().min(chunks * blocks);
     if threads == 1 {
+        // Handing work to the pool and waiting for it would take longer than a small search.
         work(0);
         hits.all.chunks_mut(chunk * k).zip(found).for_each(merge);
     } else {

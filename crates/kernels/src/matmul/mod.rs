@@ -76,10 +76,10 @@ pub enum Precision {
     #[default]
     F32,
     /// 8 significant bits: several times as fast where the processor multiplies bfloat16 fast (AMX; AVX-512 BF16 of AMD),
-    /// slower than f32 elsewhere (Intel's AVX-512 BF16 included). Each two k are added as `fma(a[k], b[k], fma(a[k + 1], b[k + 1], c))`, with zeros after the last k;
-    /// subnormal numbers count as zero. With AMX the order is another: of each 32 k, the even and the odd ones are summed
-    /// from 0, both sums added, and the result is added to c. The environment variable `QUINTET_NO_AMX` keeps to the first
-    /// order everywhere.
+    /// slower than f32 elsewhere (AVX-512 BF16 of Intel included). Each two k are added as
+    /// `fma(a[k], b[k], fma(a[k + 1], b[k + 1], c))`, with zeros after the last k; subnormal numbers count as zero. With AMX
+    /// the order is another: of each 32 k, the even and the odd ones are summed from 0, both sums added, and the result is
+    /// added to c. The environment variable `QUINTET_NO_AMX` keeps to the first order everywhere.
     Bf16,
 }
 
@@ -194,11 +194,9 @@ fn share(
 ) {
     let (row_panels, panels) = (m.div_ceil(tile_rows), n.div_ceil(cols));
     let row_tasks = m.div_ceil(most_rows);
-    // A few tasks per thread, as many for each, even out their finishing times; fewer columns a task would read A more often.
+    // A few tasks per thread even out their finishing times; fewer columns a task would read A more often.
     let threads = rayon::current_num_threads();
-    let enough = (4 * threads).div_ceil(row_tasks);
-    let evenly = (enough..enough + threads).find(|tasks| (row_tasks * tasks).is_multiple_of(threads));
-    let col_tasks = panels.min(evenly.unwrap_or(enough));
+    let col_tasks = panels.min((4 * threads).div_ceil(row_tasks));
     let one = |i: usize| {
         let (row_task, col_task) = (i / col_tasks, i % col_tasks);
         let start = |row_task: usize| m.min(row_panels * row_task / row_tasks * tile_rows);
@@ -242,9 +240,6 @@ unsafe fn block(
                             cols: COLS.min(n - col),
                             accumulate: accumulate || part.start > 0,
                         };
-                        if part.start == from.start {
-                            tile::fetch(tile.c.wrapping_add(ROWS * n), n);
-                        }
                         let a = a.as_ptr().add((row / ROWS * steps + part.start) * ROWS);
                         let b = b.panels.as_ptr().add((panel * steps + part.start) * COLS);
                         tile::tile(level, precision, part.len(), a, b, tile);

@@ -50,21 +50,6 @@ pub(super) unsafe fn tile(level: Level, precision: Precision, k: usize, a: *cons
     }
 }
 
-/// Asks for the tile at `c` before it is needed: a chain starts from C, so that nothing else would hide the way from memory.
-/// Only a hint: any address will do.
-#[inline(always)]
-pub(super) fn fetch(c: *mut f32, stride: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..ROWS * COLS / 16 {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = c.wrapping_add(line / (COLS / 16) * stride + line % (COLS / 16) * 16);
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (c, stride);
-}
-
 /// A tile of bfloat16 without the instruction for it.
 struct Bf16 {
     k: usize,

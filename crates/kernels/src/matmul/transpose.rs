@@ -7,33 +7,13 @@ pub(crate) const LANES: usize = 16;
 
 /// 16 by 16 values, of which row i starts at `rows + i * stride`; element p of the result holds value p of all rows.
 ///
-/// Half the shuffles of [`transposed`]: lanes are filled from memory, which needs none.
-///
 /// # Safety
 /// The processor must have AVX-512 F, and 16 values must be readable from the start of each row.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn transpose(rows: *const f32, stride: usize) -> [__m512; LANES] {
-    // Four values of rows i, i + 4, i + 8 and i + 12, a lane each.
-    let lanes = |i: usize, from: usize| {
-        // SAFETY: the caller's promise, as `from + 4` is at most 16.
-        let [a, b, c, d] = [i, i + 4, i + 8, i + 12].map(|row| unsafe { _mm_loadu_ps(rows.add(row * stride + from)) });
-        let x = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(a), b);
-        _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(x, c), d)
-    };
-    // Four columns of all rows.
-    let columns = |from: usize| {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|i| lanes(i, from));
-        let turned = |ab, cd| {
-            let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
-            [_mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)), _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd))]
-        };
-        let [first, second] = turned(_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
-        let [third, fourth] = turned(_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
-        [first, second, third, fourth]
-    };
-    let fours = [columns(0), columns(4), columns(8), columns(12)];
-    std::array::from_fn(|p| fours[p / 4][p % 4])
+    // SAFETY: the caller's promise.
+    transposed(std::array::from_fn(|i| unsafe { _mm512_loadu_ps(rows.add(i * stride)) }))
 }
 
 /// Element p of the result holds value p of each row.

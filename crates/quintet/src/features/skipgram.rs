@@ -6,7 +6,6 @@
 //! have a matrix of their own.
 
 use quintet_kernels::rng::{Rng, label};
-use quintet_kernels::scratch::table;
 use quintet_kernels::skipgram::{Centre, Scratch};
 
 /// Input rows, output rows and the state of training.
@@ -26,11 +25,9 @@ impl SkipGram {
     pub fn new(rows: usize, noise: &[f64], dim: usize, negatives: usize, seed: u64) -> SkipGram {
         let mut rng = Rng::new(seed, &[label("skip-gram rows")]);
         let bound = 1.0 / dim as f32;
-        let mut input = table(rows * dim);
-        input.iter_mut().for_each(|x| *x = rng.uniform(-bound, bound));
         SkipGram {
-            input,
-            output: table(noise.len() * dim),
+            input: (0..rows * dim).map(|_| rng.uniform(-bound, bound)).collect(),
+            output: vec![0.0; noise.len() * dim],
             negatives: if noise.len() > 1 { negatives } else { 0 },
             noise: Alias::new(noise),
             rng: Rng::new(seed, &[label("skip-gram training")]),

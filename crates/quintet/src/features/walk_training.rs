@@ -8,7 +8,6 @@
 
 use quintet_kernels::rng::{Rng, label};
 use quintet_kernels::rows::Copies;
-use quintet_kernels::scratch::table;
 use quintet_kernels::window::Pairs;
 use rayon::prelude::*;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -57,10 +56,10 @@ impl<'a> WalkTraining<'a> {
         let part = |i: usize| {
             let first = i * nodes_a_part;
             let len = nodes_a_part.min(graph.len() - first) * settings.dim;
-            let (mut input, mut rng) = (table(len), Rng::new(settings.seed, &[label("skip-gram rows")]));
+            let (mut input, mut rng) = (vec![0.0; len], Rng::new(settings.seed, &[label("skip-gram rows")]));
             rng.seek((first * settings.dim) as u64);
             input.iter_mut().for_each(|x| *x = rng.uniform(-bound, bound));
-            RwLock::new([input, table(len)])
+            RwLock::new([input, vec![0.0; len]])
         };
         let round = (graph.len() / NODES_PER_WALK).clamp(1, ROUND);
         WalkTraining {

@@ -6,7 +6,6 @@
 //! recall for every number of probes at once.
 
 use quintet_kernels::rng::{Rng, label};
-use quintet_kernels::scratch::table;
 use quintet_kernels::topk::{Hit, Hits, top_k, top_k_of_lists};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -18,8 +17,6 @@ use crate::features::Dense;
 const SAMPLE: usize = 50;
 /// Queries a list, on average, from which on it pays to look through a list for all of its queries at once.
 const SHARED: usize = 4;
-/// A search of fewer multiplications (some 200 microseconds) stays on the thread that asks.
-const ALONE: usize = 1 << 21;
 /// Rounds of k-means.
 const ROUNDS: usize = 10;
 
@@ -48,8 +45,7 @@ impl Ivf {
         let lists = lists.clamp(1, vectors.len().max(1));
         let centres = centres(vectors, lists, seed);
         let (starts, order) = by_centre(&assign(vectors, &centres), centres.len());
-        let mut copy = Dense { dim: vectors.dim, values: table(vectors.values.len()) };
-        copy.values.clear();
+        let mut copy = Dense { dim: vectors.dim, values: Vec::with_capacity(vectors.values.len()) };
         order.iter().for_each(|&i| copy.push(vectors.row(i as usize)));
         Ivf { centres, starts, order, vectors: copy }
     }
@@ -67,26 +63,19 @@ impl Ivf {
         let search = || {
             let nearest = top_k(queries, &self.centres.values, dim, probes);
             if asking * probes < SHARED * self.lists() {
-                self.each_alone(queries, k, asking, &nearest, self.alone(asking, probes))
+                self.each_alone(queries, k, asking, &nearest)
             } else {
                 self.list_by_list(queries, k, asking, &nearest)
             }
         };
         // One way into the thread pool instead of one for each step: it takes as long as looking through a list.
-        if self.alone(asking, probes) { search() } else { rayon::scope(|_| search()) }
-    }
-
-    /// Whether a search is done before a second thread would be awake.
-    fn alone(&self, asking: usize, probes: usize) -> bool {
-        let looked_at = self.lists() + probes * self.vectors.len() / self.lists().max(1);
-        rayon::current_num_threads() == 1 || asking * looked_at * self.vectors.dim < ALONE
+        if rayon::current_num_threads() == 1 { search() } else { rayon::scope(|_| search()) }
     }
 
     /// Few queries seldom share a list: each looks through its lists, nearest first, so that most scores of later ones
     /// are below what it has.
-    fn each_alone(&self, queries: &[f32], k: usize, asking: usize, nearest: &Hits, alone: bool) -> Vec<Vec<Hit>> {
-        let threads = if alone { 1 } else { rayon::current_num_threads() };
-        let (dim, parts) = (self.vectors.dim, threads.div_ceil(asking.max(1)));
+    fn each_alone(&self, queries: &[f32], k: usize, asking: usize, nearest: &Hits) -> Vec<Vec<Hit>> {
+        let (dim, parts) = (self.vectors.dim, rayon::current_num_threads().div_ceil(asking.max(1)));
         let look = |task: usize| {
             let (query, part) = (task / parts, task % parts);
             let lists = nearest.of(query).iter().skip(part).step_by(parts).map(|list| self.rows(list.index as usize));
@@ -94,7 +83,11 @@ impl Ivf {
             top_k_of_lists(query, &self.vectors.values, &self.order, &lists.collect::<Vec<_>>(), k)
         };
         let tasks = 0..asking * parts;
-        let found: Vec<_> = if alone { tasks.map(look).collect() } else { tasks.into_par_iter().map(look).collect() };
+        let found: Vec<_> = if rayon::current_num_threads() == 1 {
+            tasks.map(look).collect()
+        } else {
+            tasks.into_par_iter().map(look).collect()
+        };
         found.chunks(parts).map(|parts| best(parts.concat(), k)).collect()
     }
 

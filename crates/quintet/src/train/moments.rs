@@ -1,7 +1,6 @@
 //! What Adam remembers of one weight, and how it updates it; embedding tables row by row.
 
 use quintet_kernels::adam::Adam;
-use quintet_kernels::scratch::table;
 
 /// State of one weight.
 pub(crate) struct Moments {
@@ -60,7 +59,7 @@ impl Moments {
         let length = shape.iter().product();
         let rows = is_table.then(|| vec![Row::Fresh; shape[0]]);
         let dim = shape.last().copied().unwrap_or(1);
-        Moments { first: table(length), second: table(length), rows, dim, learning_rate: 0.0 }
+        Moments { first: vec![0.0; length], second: vec![0.0; length], rows, dim, learning_rate: 0.0 }
     }
 
     /// Applies one step to the weight's `values`.
