@@ -31,6 +31,8 @@ pub struct Network {
     device: Device,
 }
 
+const SAME_MODEL: &str = "the weights must come from a model with the same configuration and features";
+
 /// A named weight, as stored in safetensors: name, shape, row-major values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
@@ -81,10 +83,13 @@ impl Network {
     /// Replaces all weights.
     ///
     /// # Errors
-    /// If a name is missing or a shape differs.
+    /// If a name is missing, a shape differs, or the model has no place for a tensor: without it, it would be another model.
     pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<()> {
         let wanted = params::shapes(&self.joint);
         let found = wanted.iter().map(|(name, shape)| find(tensors, name, shape)).collect::<Result<Vec<_>>>()?;
+        if let Some(other) = tensors.iter().find(|t| wanted.iter().all(|(name, _)| *name != t.name)) {
+            return Err(Error::input(format!("the model has no place for `{}`", other.name)).help(SAME_MODEL));
+        }
         self.edit(|at, _, values| values.copy_from_slice(&found[at].values));
         Ok(())
     }
@@ -122,7 +127,7 @@ impl Network {
 /// # Errors
 /// If there is none or its shape differs.
 pub(crate) fn find<'a>(tensors: &'a [NamedTensor], name: &str, shape: &[usize]) -> Result<&'a NamedTensor> {
-    let help = "the weights must come from a model with the same configuration and features";
+    let help = SAME_MODEL;
     let Some(tensor) = tensors.iter().find(|t| t.name == name) else {
         return Err(Error::input(format!("no tensor is called `{name}`")).help(help));
     };
@@ -185,6 +190,10 @@ mod tests {
         fewer.remove(1);
         let error = a.load(&fewer).expect_err("a weight is missing").to_string();
         assert!(error.contains("text.gru.weight_ih_l0"), "{error}");
+        let mut more = b.tensors();
+        more.push(NamedTensor { name: "text.bag.bias".into(), shape: vec![1], values: vec![0.0] });
+        let error = a.load(&more).expect_err("a weight too many").to_string();
+        assert!(error.contains("no place for `text.bag.bias`"), "{error}");
         let error = a.load(&testing::network(1, 8).tensors()).expect_err("shapes differ").to_string();
         assert!(error.contains("[48, 12]") && error.contains("[24, 12]"), "{error}");
     }
